@@ -1,0 +1,1 @@
+"""Write Apache DevLake data-source plugins in Python."""
