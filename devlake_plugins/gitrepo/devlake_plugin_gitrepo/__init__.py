@@ -1,0 +1,1 @@
+"""Collect the history of local git repositories into DevLake's tables."""
