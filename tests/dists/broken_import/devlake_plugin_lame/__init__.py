@@ -1,0 +1,3 @@
+"""A data source that needs a module which is not installed."""
+
+import a_module_that_nobody_has  # noqa: F401
