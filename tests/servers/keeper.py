@@ -92,12 +92,9 @@ def main(name: str, home: Path) -> None:
     finally:
         stop(kind, server)
         shutil.rmtree(home, ignore_errors=True)
-        try:
-            (home.parent / "lock").unlink(missing_ok=True)
-            home.parent.rmdir()
-        except OSError:
-            # Another server's keeper is still at it and removes the folder after us.
-            pass
+        if not any(path.is_dir() for path in home.parent.glob("*")):
+            # The last one of a killed run; at an ordinary end the run itself removes the folder.
+            shutil.rmtree(home.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

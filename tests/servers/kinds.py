@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ import pymysql
 USER = PASSWORD = "devlake"
 # Neither server runs on UTC: code that forgets a time zone fails here and not at a user's.
 SKEWED_ZONE = "05:45"
+# Where `install` unpacks a wheel that carries PostgreSQL's programs.
+WHEEL_FOLDER = Path(sys.prefix) / "postgresql"
 
 
 @dataclass(frozen=True)
@@ -118,24 +121,32 @@ class PostgreSQL(Kind):
 
     def find(self) -> Path | None:
         """Return the newest installed bin folder, None where there is none."""
-        candidates = sorted(
-            Path("/usr/lib/postgresql").glob("*/bin"),
-            key=lambda p: int(p.parent.name),
-            reverse=True,
-        )
-        if wheel := os.environ.get("DEVLAKE_TEST_POSTGRESQL"):
-            candidates.insert(0, Path(wheel))
+        installed = Path("/usr/lib/postgresql").glob("*/bin")
+        candidates = sorted(installed, key=lambda folder: int(folder.parent.name), reverse=True)
         if on_path := shutil.which("initdb"):
             candidates.append(Path(on_path).resolve().parent)
+        candidates.extend(WHEEL_FOLDER.glob("*/pginstall/bin"))
         for folder in candidates:
             if (folder / "initdb").is_file() and (folder / "postgres").is_file():
                 return folder
         return None
 
+    def programs(self, data: Path, account: Account) -> Path:
+        """Return the bin folder, copied if this account may not enter the installed one."""
+        programs = self.find()
+        if programs is None:
+            raise LookupError(self.missing)
+        try:
+            initialise_with([f"{programs}/postgres", "--version"], account, data)
+        except PermissionError:
+            # A virtual environment in root's home, and the server refuses to run as root.
+            shutil.copytree(programs.parent, data.parent / "programs", symlinks=True)
+            return data.parent / "programs" / "bin"
+        return programs
+
     def initialise(self, data: Path, account: Account) -> None:
         """Run initdb with a password, so that a wrong one is refused as at a user's."""
-        programs = self.find()
-        assert programs is not None
+        programs = self.programs(data, account)
         secret = data.parent / "postgresql.password"
         secret.write_text(PASSWORD)
         account.own(secret)
@@ -156,7 +167,8 @@ class PostgreSQL(Kind):
 
     def command(self, data: Path, port: int) -> list[str]:
         """Return the server's command; durability is off, nothing here outlives the tests."""
-        programs = self.find()
+        copied = data.parent / "programs" / "bin"
+        programs = copied if copied.is_dir() else self.find()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,
