@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 # An import of a whole tree is one record; this keeps it within what databases take in one value.
 FILE_LIMIT = 50_000
-# Past this a commit is a trap: a few trees that contain each other can make up billions of files.
-COUNT_LIMIT = 2_000_000
 # Git keeps what it has parsed; a fresh process now and then keeps its memory flat.
 _COMMITS_A_PROCESS = 20_000
 _END = b"=\n"
@@ -51,34 +49,48 @@ class Changes:
     def of(self, sha: bytes) -> dict[str, Any]:
         """Return the files of the next commit that was asked for, and its totals.
 
-        The totals are None if there are more files than anybody could have changed.
+        The totals are None where git finds more than it has memory for: a few trees that contain
+        each other can stand for billions of files.
         """
+        line = self._waiting.pop()
+        try:
+            return self._answer_of(sha)
+        except _TooMuch:
+            rest = self._waiting[::-1]
+            answer = self._alone(line)
+            if rest:
+                self.ask(rest)
+            return answer
+
+    def _alone(self, line: bytes) -> dict[str, Any]:
+        """Ask for one commit anew: what git gave up at may have been a later one of the batch."""
+        self._end()
+        self.ask([line])
         self._waiting.pop()
+        try:
+            return self._answer_of(line[:40])
+        except _TooMuch:
+            self._end()
+            return _answer([], None, None, 0)
+
+    def _answer_of(self, sha: bytes) -> dict[str, Any]:
         files: list[dict[str, Any]] = []
-        additions = deletions = count = 0
+        additions = deletions = left_out = 0
         # A commit without changes has no answer at all: the next one's name or the end follows.
         if self._next() == sha:
             self._tokens.pop()
             while (token := self._next()) is not None and b"\t" in token:
                 added, deleted, path = self._tokens.pop().split(b"\t", 2)
-                count += 1
                 plus, minus = _lines(added), _lines(deleted)
                 additions += plus
                 deletions += minus
-                if count <= FILE_LIMIT:
+                if len(files) < FILE_LIMIT:
                     files.append(_file(path, plus, minus))
-                elif count > COUNT_LIMIT:
-                    self._start_after_trap()
-                    return _answer(files, None, None, count - FILE_LIMIT)
+                else:
+                    left_out += 1
         if not self._waiting and self._next() is None:
             self._rest.clear()
-        return _answer(files, additions, deletions, max(0, count - FILE_LIMIT))
-
-    def _start_after_trap(self) -> None:
-        rest = list(reversed(self._waiting))
-        self._end()
-        if rest:
-            self.ask(rest)
+        return _answer(files, additions, deletions, left_out)
 
     def _end(self) -> None:
         if self._child is not None:
@@ -95,12 +107,18 @@ class Changes:
                 return None
             block = self._child.output.read1(_READ)  # type: ignore[attr-defined]
             if not block:
+                if self._child.ran_out_of_memory():
+                    raise _TooMuch
                 self._child.fail()
             self._rest += block
             if b"\0" in block:
                 *words, rest = bytes(self._rest).split(b"\0")
                 self._tokens, self._rest = words[::-1], bytearray(rest)
         return self._tokens[-1]
+
+
+class _TooMuch(Exception):
+    """Say that git ran out of memory over one commit."""
 
 
 def _lines(count: bytes) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # A file of more than this is counted as binary, so that git never loads it whole.
 BIG_FILE = "10m"
+# What reads single objects needs little, unless an object is made to need much.
+MEMORY_LIMIT = 768 << 20
+_BOUNDED = ("diff-tree", "cat-file")
 _DEADLINE, _LAST_WORDS = 60.0, 5.0
 _TOLD = 2000
 _KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR")
@@ -102,6 +106,8 @@ class Git:
         environment["GIT_OBJECT_DIRECTORY"] = str(self.location.objects)
         child = Child(self, [*self._program, *arguments], environment, self._room.name)
         self._children.append(child)
+        if arguments[0] in _BOUNDED:
+            child.bound_memory(MEMORY_LIMIT)
         return child
 
     def refuse(self, told: bytes | str) -> NoReturn:
@@ -168,6 +174,11 @@ class Child:
         self._stdin: IO[bytes] = self._process.stdin
         self.output: IO[bytes] = self._process.stdout
 
+    def bound_memory(self, limit: int) -> None:
+        """Let the command have no more memory than this, where the system can (Linux)."""
+        if hasattr(resource, "prlimit"):
+            resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (limit, limit))
+
     def say(self, text: bytes) -> None:
         """Write to the command.
 
@@ -202,11 +213,11 @@ class Child:
 
     def fail(self) -> NoReturn:
         """Raise DamagedRepository for a command that ended early, in git's own words."""
-        try:
-            self._process.wait(timeout=_LAST_WORDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
         self._git.refuse(self._last_words())
+
+    def ran_out_of_memory(self) -> bool:
+        """Tell whether the command, which has ended, did so for want of memory."""
+        return b"out of memory" in self._last_words().lower()
 
     def close(self) -> None:
         """End the command, if it still runs, and close both ends."""
@@ -219,6 +230,10 @@ class Child:
         self._told.close()
 
     def _last_words(self) -> bytes:
+        try:
+            self._process.wait(timeout=_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         size = self._told.seek(0, os.SEEK_END)
         self._told.seek(max(0, size - _TOLD))
         return self._told.read()

@@ -64,10 +64,10 @@ def _common_dir(git_dir: Path) -> Path:
 
 
 def _is_git_dir(folder: Path) -> bool:
-    # HEAD may be a link to a branch that is not born yet; the worst it can be is a pipe that
-    # nobody writes to, at which git would wait for ever.
-    head = folder / "HEAD"
-    if not (head.is_file() or head.is_symlink()):
+    # HEAD may be a link to a branch that is not born yet. At a pipe that nobody writes to git
+    # would wait for ever.
+    head, pointer = folder / "HEAD", folder / "commondir"
+    if not (head.is_file() or head.is_symlink()) or (pointer.exists() and not pointer.is_file()):
         return False
     common = _common_dir(folder)
     return (common / "objects").is_dir() and (common / "refs").is_dir()

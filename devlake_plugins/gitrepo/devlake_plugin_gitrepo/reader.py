@@ -81,8 +81,7 @@ class Reader:
         known = {head for head in self._commits_of(heads, gone=True) if head}
         if known.issuperset(tips):
             return
-        newest, ends, current = set(known), set(tips), state
-        since = 0
+        newest, current, since = set(known), state, 0
         last: Record | None = None
         for record, parents in self._history(tips, known):
             if last is not None:
@@ -91,11 +90,10 @@ class Reader:
                 yield last, current
             newest.difference_update(parents)
             newest.add(record["sha"])
-            ends.difference_update(parents)
             since += 1
             last = record
         if last is not None:
-            yield last, {"heads": sorted(ends), "shallow": shallow}
+            yield last, {"heads": sorted(newest), "shallow": shallow}
 
     def _history(self, tips: list[str], known: set[str]) -> Iterator[tuple[Record, list[str]]]:
         """Yield the commits' records with the parents that are there, parents first."""
