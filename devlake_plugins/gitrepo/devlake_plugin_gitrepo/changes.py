@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # An import of a whole tree is one record; this keeps it within what databases take in one value.
 FILE_LIMIT = 50_000
+# What stands for the number of files where there are more than git can count.
+UNCOUNTED = -1
 # Git keeps what it has parsed; a fresh process now and then keeps its memory flat.
 _COMMITS_A_PROCESS = 20_000
 _END = b"=\n"
@@ -71,7 +73,7 @@ class Changes:
             return self._answer_of(line[:40])
         except _TooMuch:
             self._end()
-            return _answer([], None, None, 0)
+            return unknown_changes(UNCOUNTED)
 
     def _answer_of(self, sha: bytes) -> dict[str, Any]:
         files: list[dict[str, Any]] = []
@@ -90,7 +92,12 @@ class Changes:
                     left_out += 1
         if not self._waiting and self._next() is None:
             self._rest.clear()
-        return _answer(files, additions, deletions, left_out)
+        return {
+            "additions": additions,
+            "deletions": deletions,
+            "files": files,
+            "files_left_out": left_out,
+        }
 
     def _end(self) -> None:
         if self._child is not None:
@@ -135,12 +142,11 @@ def _file(path: bytes, additions: int, deletions: int) -> dict[str, Any]:
     }
 
 
-def _answer(
-    files: list[dict[str, Any]], additions: int | None, deletions: int | None, left_out: int
-) -> dict[str, Any]:
+def unknown_changes(files_left_out: int = 0) -> dict[str, Any]:
+    """Return what is told of a commit whose changes cannot be told."""
     return {
-        "additions": additions,
-        "deletions": deletions,
-        "files": files,
-        "files_left_out": left_out,
+        "additions": None,
+        "deletions": None,
+        "files": [],
+        "files_left_out": files_left_out,
     }

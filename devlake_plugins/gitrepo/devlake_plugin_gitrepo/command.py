@@ -91,6 +91,7 @@ class Git:
                 cwd=self._room.name,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
+                start_new_session=True,
                 timeout=_DEADLINE,
                 check=False,
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from devlake_core.errors import ConfigError, DevlakeError, UsageError
 
+_WHICH = "name the folder of a clone: devlake run gitrepo FOLDER (default: .)"
+
 
 class NotARepository(UsageError):
     """Say that a path names no git repository."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(
-            message, hint="name the folder of a clone: devlake run gitrepo PATH (default: .)"
-        )
+    def __init__(self, message: str, *, hint: str = _WHICH) -> None:
+        super().__init__(message, hint=hint)
 
 
 class GitMissing(ConfigError):

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from .changes import Changes
+from .changes import Changes, unknown_changes
 from .command import Git
 from .commit import MESSAGE_LIMIT, decode, parse_commit
 from .errors import UnsupportedRepository
@@ -113,7 +113,7 @@ class Reader:
                 record = parse_commit(sha.decode(), self._object(objects, sha))
                 if sha in self._git.shallow:
                     # Against which parent it changed what is unknown here.
-                    record |= {"additions": None, "deletions": None, "files": []}
+                    record |= unknown_changes()
                 else:
                     record |= changes.of(sha)
                 record["people"] = _new_people(record, people)

@@ -1,0 +1,1 @@
+"""Changes of this plugin's tables, oldest first."""
