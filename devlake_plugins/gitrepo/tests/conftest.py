@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from devlake_plugin_gitrepo.locate import locate
 from devlake_plugin_gitrepo.reader import Reader
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from devlake_plugin_gitrepo.commit import MESSAGE_LIMIT, decode, parse_commit, person_id
 
 SHA = "a" * 40
@@ -116,3 +119,17 @@ def test_key_of_a_person_ignores_case_and_has_a_limit():
     assert person_id("Ada", "ADA@example.org") == "ada@example.org"
     assert person_id("Ada", "") == "ada"
     assert len(person_id("", "a" * 250)) == 64
+
+
+@settings(deadline=None, max_examples=300, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"author ", b"committer ", b"parent ", b"encoding ", b"tree ", b""]),
+            st.binary(max_size=40) | st.sampled_from([b"A <a@b> 1 +0000", b"<", b">", b"latin1"]),
+        )
+    ),
+    st.binary(max_size=100),
+)
+def test_no_bytes_are_too_odd(headers, message):
+    parsed(b"".join(name + value + b"\n" for name, value in headers), message)

@@ -7,6 +7,7 @@ import shutil
 import stat
 
 import pytest
+
 from devlake_plugin_gitrepo import changes, command
 from devlake_plugin_gitrepo.errors import (
     DamagedRepository,

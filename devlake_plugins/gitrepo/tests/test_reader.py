@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 
 import pytest
+
 from devlake_plugin_gitrepo import reader
 from devlake_plugin_gitrepo.errors import NotARepository
 from devlake_plugin_gitrepo.locate import locate
