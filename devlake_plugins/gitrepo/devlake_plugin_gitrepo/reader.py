@@ -61,8 +61,8 @@ class Reader:
         for name, commit in zip(refs, self._commits_of(refs.values()), strict=True):
             yield {
                 "id": hashlib.sha256(name).hexdigest(),
-                "ref": decode(name),
-                "name": decode(_shown(name, branches)),
+                "ref": name.decode("utf-8", "backslashreplace"),
+                "name": _shown(name, branches).decode("utf-8", "backslashreplace"),
                 "ref_type": "TAG" if name.startswith(b"refs/tags/") else "BRANCH",
                 "commit_sha": commit,
                 "is_default": name == default,
@@ -196,11 +196,10 @@ def without_credentials(url: str) -> str:
 
 def _shown(name: bytes, branches: set[bytes]) -> bytes:
     """Return a ref's name as DevLake's tables have it: short for branches, whole for tags."""
-    if name.startswith(_BRANCH):
-        short = name.removeprefix(_BRANCH)
-        return name if short.startswith(b"refs/") else short
-    short = name.removeprefix(b"refs/remotes/")
-    return name if _BRANCH + short in branches else short
+    local = name in branches
+    short = name.removeprefix(_BRANCH if local else b"refs/remotes/")
+    taken = not local and _BRANCH + short in branches
+    return name if taken or short.startswith(b"refs/") else short
 
 
 def _fingerprint(shallow: frozenset[bytes]) -> str:

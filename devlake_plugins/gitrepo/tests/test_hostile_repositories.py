@@ -246,10 +246,12 @@ def test_odd_ref_names_are_data(two):
         two.git("update-ref", b"refs/heads/" + name, tip)
     two.git("update-ref", "refs/tags/v1", tip)
     two.git("update-ref", "refs/remotes/-rf", tip)
+    two.git("update-ref", "refs/remotes/refs/tags/v1", tip)
+    two.git("update-ref", "refs/heads/refs/remotes/-rf", tip)
     (two.git_dir / "refs" / "heads" / "bad name\n").write_text(tip + "\n")
     refs, records = read_all(two)
     assert len(records) == 2
-    assert len({ref["id"] for ref in refs}) == len(refs) == 9
+    assert len({ref["id"] for ref in refs}) == len({ref["name"] for ref in refs}) == len(refs) == 11
     assert {"-rf", "refs/remotes/-rf", "a\u2028b", "refs/heads/refs/tags/v1"} <= {
         ref["name"] for ref in refs
     }
