@@ -244,7 +244,7 @@ def row_maker(model: type[Row], names: tuple[str, ...]) -> "Callable[[Any], Any]
         if name not in names
     }
     if model.__orm__:
-        manager = model._sa_class_manager
+        manager = getattr(model, "_sa_class_manager")  # noqa: B009 - set by the mapping
 
         def mapped(values: Any) -> Any:
             row = manager.new_instance()

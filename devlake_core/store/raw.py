@@ -1,0 +1,164 @@
+"""Raw tables: made when missing, widened once, appended to, read in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import delete, func, insert, inspect, literal, select, text, update
+
+from .ledger import ledger_tables, raw_table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Connection, Table
+
+    from .engine import Store
+
+
+class RawRow(NamedTuple):
+    """Be one raw row as the verbs read it."""
+
+    id: int
+    data: bytes
+    input: bytes | None
+
+
+def ensure_raw(store: Store, plugin: str, *names: str) -> None:
+    """Make a plugin's ledgers and the named raw tables where they are missing.
+
+    A raw table that pydevlake made holds at most 64 KB a record on MySQL and has no index on
+    ``params``; it is widened once, the one change to a found table.
+    """
+    wanted = [*ledger_tables(plugin), *(raw_table(name) for name in names)]
+    found = store.tables()
+    missing = [table for table in wanted if table.name not in found]
+    if missing:
+        with store.transaction() as connection:
+            for table in missing:
+                table.create(connection, checkfirst=True)
+    for name in names:
+        if name in found:
+            _widen(store, raw_table(name))
+
+
+def _widen(store: Store, table: Table) -> None:
+    with store.reading() as connection:
+        inspector = inspect(connection)
+        indexed = any("params" in i["column_names"] for i in inspector.get_indexes(table.name))
+        kinds = {c["name"]: str(c["type"]).upper() for c in inspector.get_columns(table.name)}
+    narrow = [name for name in ("data", "input") if store.dialect == "mysql"
+              and kinds.get(name) == "BLOB"]
+    if indexed and not narrow:
+        return
+    with store.transaction() as connection:
+        quote = connection.dialect.identifier_preparer.quote
+        for name in narrow:
+            connection.execute(
+                text(f"ALTER TABLE {quote(table.name)} MODIFY {quote(name)} longblob")
+            )
+        if not indexed:
+            for index in table.indexes:
+                index.create(connection, checkfirst=True)
+
+
+def last_id(connection: Connection, table: Table) -> int:
+    """Return the greatest id of a raw table, 0 where it is empty."""
+    return connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+
+
+def has_rows(
+    connection: Connection,
+    table: Table,
+    params: str,
+    *,
+    before: int | None = None,
+    since: int | None = None,
+) -> bool:
+    """Return whether a scope has raw rows, before an id or from an id on where one is given."""
+    query = select(literal(1)).where(table.c.params == params).limit(1)
+    if before is not None:
+        query = query.where(table.c.id < before)
+    if since is not None:
+        query = query.where(table.c.id >= since)
+    return connection.execute(query).first() is not None
+
+
+def read_raw(
+    store: Store, table: Table, params: str, after: int, size: int
+) -> Iterator[list[RawRow]]:
+    """Yield a scope's raw rows after an id, in order, in batches.
+
+    Nothing is held open between two batches, so the reader of a batch may write.
+    """
+    query = (
+        select(table.c.id, table.c.data, table.c.input)
+        .where(table.c.params == params)
+        .order_by(table.c.id)
+        .limit(size)
+    )
+    while True:
+        with store.reading() as connection:
+            rows = connection.execute(query.where(table.c.id > after)).all()
+        if not rows:
+            return
+        yield [RawRow(row[0], bytes(row[1]), row[2]) for row in rows]
+        after = rows[-1][0]
+        if len(rows) < size:
+            return
+
+
+def drop_raw(connection: Connection, table: Table, ids: Collection[int]) -> None:
+    """Delete raw rows by id."""
+    if ids:
+        connection.execute(delete(table).where(table.c.id.in_(list(ids))))
+
+
+def drop_raw_before(
+    connection: Connection, table: Table, params: str, before: int, keep: Collection[int]
+) -> int:
+    """Delete a scope's raw rows before an id, but for some; return how many went."""
+    statement = delete(table).where(table.c.params == params, table.c.id < before)
+    if keep:
+        statement = statement.where(table.c.id.not_in(list(keep)))
+    return connection.execute(statement).rowcount
+
+
+def copy_raw(connection: Connection, table: Table, params: str, split: int) -> tuple[int, int]:
+    """Copy a scope's raw rows to new ids, so that they are read again.
+
+    Args:
+        connection: an open transaction.
+        table: the raw table.
+        params: the scope.
+        split: an old id.
+
+    Returns:
+        The first new id, and the new id of the first row that was not before ``split``.
+    """
+    first = last_id(connection, table) + 1
+    earlier = connection.execute(
+        select(func.count()).where(table.c.params == params, table.c.id < split)
+    ).scalar_one()
+    names = ["params", "data", "url", "input", "created_at"]
+    source = (
+        select(*(table.c[name] for name in names))
+        .where(table.c.params == params, table.c.id < first)
+        .order_by(table.c.id)
+    )
+    connection.execute(insert(table).from_select(names, source))
+    rows: Any = connection.execute(
+        select(table.c.id)
+        .where(table.c.params == params, table.c.id >= first)
+        .order_by(table.c.id)
+        .limit(1)
+        .offset(earlier)
+    ).scalar_one_or_none()
+    return first, last_id(connection, table) + 1 if rows is None else rows
+
+
+def respell_params(store: Store, name: str, old: str, new: str) -> None:
+    """Give raw rows that pydevlake wrote under its own spelling of a scope ours."""
+    table = raw_table(name)
+    with store.transaction() as connection:
+        connection.execute(update(table).where(table.c.params == old).values(params=new))

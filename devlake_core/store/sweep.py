@@ -1,0 +1,114 @@
+"""What vanishes: rows whose raw row is gone leave their table in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, exists, insert, literal, select
+
+from .ledger import sweep_table
+from .raw import has_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection, Table
+
+ALL = 0
+"""The note that stands for every row whose raw row is gone."""
+
+
+class Sweeper:
+    """Note which raw rows of one scope and raw table are gone, and sweep other tables by them."""
+
+    def __init__(self, plugin: str, raw: Table, params: str) -> None:
+        self._notes = sweep_table(plugin)
+        self._raw = raw
+        self._params = params
+
+    def note(self, connection: Connection, targets: Iterable[str], ids: Iterable[int]) -> None:
+        """Remember raw rows that are gone, for each table that has rows of them."""
+        numbers = list(ids)
+        rows = [
+            {
+                "params": self._params,
+                "raw_table": self._raw.name,
+                "target": target,
+                "raw_id": number,
+            }
+            for target in targets
+            for number in numbers
+        ]
+        if rows:
+            connection.execute(insert(self._notes), rows)
+
+    def noted(self, connection: Connection, target: str) -> set[str]:
+        """Return what is noted for a table: ``all``, ``ids``, both or nothing."""
+        kinds = connection.execute(
+            select((self._notes.c.raw_id == ALL).label("everything"))
+            .where(*self._of(target))
+            .distinct()
+        ).all()
+        return {"all" if row.everything else "ids" for row in kinds}
+
+    def sweep(
+        self, connection: Connection, target: Table, *, shared: bool, key: str = "raw_data_id"
+    ) -> int:
+        """Delete the rows of this origin that the notes name, and the notes; return how many.
+
+        A shared table is never swept by ids, and by "all" only where this scope alone writes that
+        origin. With no raw row at all nothing is deleted: somebody emptied the raw table.
+        """
+        noted = self.noted(connection, target.name)
+        gone = 0
+        if noted and has_rows(connection, self._raw, self._params):
+            if "all" in noted and not (shared and self._others(connection, target)):
+                gone += self._delete(
+                    connection,
+                    target,
+                    ~exists().where(self._raw.c.id == target.c[key]),
+                )
+            if "ids" in noted and not shared:
+                ids = select(self._notes.c.raw_id).where(*self._of(target.name))
+                gone += self._delete(connection, target, target.c[key].in_(ids))
+        if noted:
+            connection.execute(delete(self._notes).where(*self._of(target.name)))
+        return gone
+
+    def sweep_ids(self, connection: Connection, target: Table, ids: list[int]) -> int:
+        """Delete the rows of this origin that come from the given raw rows."""
+        if not ids:
+            return 0
+        return self._delete(connection, target, target.c.raw_data_id.in_(ids))
+
+    def _delete(self, connection: Connection, target: Table, condition: Any) -> int:
+        return connection.execute(
+            delete(target).where(
+                target.c.raw_data_params == self._params,
+                target.c.raw_data_table == self._raw.name,
+                condition,
+            )
+        ).rowcount
+
+    def _others(self, connection: Connection, target: Table) -> bool:
+        """Return whether another scope writes the same table from the same raw table."""
+        return (
+            connection.execute(
+                select(literal(1))
+                .select_from(target)
+                .where(
+                    target.c.raw_data_table == self._raw.name,
+                    target.c.raw_data_params != self._params,
+                )
+                .limit(1)
+            ).first()
+            is not None
+        )
+
+    def _of(self, target: str) -> tuple[Any, ...]:
+        notes = self._notes
+        return (
+            notes.c.params == self._params,
+            notes.c.raw_table == self._raw.name,
+            notes.c.target == target,
+        )

@@ -1,0 +1,235 @@
+"""Convert: tool rows become rows of DevLake's domain layer."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from devlake_core.errors import DevlakeError, RecordError, SchemaError
+from devlake_core.model import DomainTable, NoPKModel, ToolModel, row_maker
+from devlake_core.store import Writer, read_batches
+from devlake_core.store.quarantine import Bad
+from devlake_core.stream import Progress, takes_context
+
+from .default_extraction import described
+from .group import Group, has_origin
+from .run import SubtaskRun, subtask_run
+from .threshold import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import Connection, Table
+
+    from devlake_core.stream import Context, Stream
+
+SIZE = 2000
+
+
+def convert(ctx: Context, stream: Stream) -> Iterator[Progress]:
+    """Run the convert verb of a stream; yield its progress.
+
+    Raises:
+        ScopeBusy: another run holds the scope.
+        TooManyBadRecords: the quarantine passed its threshold; what is good is committed.
+    """
+    with subtask_run(ctx, stream, "convert") as run:
+        if stream.tool_model is None or not stream.converts:
+            run.state.converted_to = run.state.extracted_to
+            run.save()
+            return
+        convertor = _Convertor(run)
+        yield from convertor.batches()
+        convertor.end()
+        yield Progress(convertor.done, 0)
+
+
+class _Target:
+    """Collect the rows of one domain class until they are written."""
+
+    def __init__(self, run: SubtaskRun, model: type[DomainTable]) -> None:
+        self.table: Table = model.__table__
+        if not run.store.has_table(self.table.name):
+            message = f"the database has no table {self.table.name}"
+            raise SchemaError(message, hint="run `devlake migrate`")
+        self.has_origin = has_origin(model)
+        self.writer = Writer(run.store, self.table, stamp=run.stamp, newer_wins=model.__shared__)
+        self._get = itemgetter(*(column.key for column in self.table.columns))
+        self.rows: list[tuple[Any, ...]] = []
+        self.raw_ids: list[int | None] = []
+        self.upserted = 0
+
+    def add(self, row: DomainTable, raw_id: int | None) -> None:
+        """Take one row."""
+        self.rows.append(self._get(row.__dict__))
+        self.raw_ids.append(raw_id)
+
+
+class _Convertor:
+    def __init__(self, run: SubtaskRun) -> None:
+        self._run = run
+        self._ctx = run.ctx
+        self._stream = run.stream
+        self._model: type[ToolModel] = run.stream.tool_model
+        self._keys = self._model.key_fields()
+        self._targets: dict[type[DomainTable], _Target] = {}
+        self._threshold = Threshold(run.stream.name, "convert")
+        self._with_context = takes_context(run.stream.convert, 1)
+        self._bad: list[Bad] = []
+        self._goal = run.state.extracted_to
+        self.done = 0
+
+    def batches(self) -> Iterator[Progress]:
+        """Convert all tool rows that are new since the last run, a batch a transaction."""
+        run, table = self._run, self._model.__table__
+        columns = list(table.columns)
+        make = row_maker(self._model, tuple(column.key for column in columns))
+        where = (
+            (table.c.raw_data_params == run.params)
+            & (table.c.raw_data_table == run.raw.name)
+            & (table.c.raw_data_id > run.state.converted_to)
+        )
+        run.commit(
+            lambda connection: run.quarantine.release(
+                connection, "convert", run.state.converted_to
+            )
+        )
+        for values in read_batches(run.store, table, columns, where=where, size=SIZE):
+            for value in values:
+                self._one(make(value))
+            run.commit(self._write)
+            self.done += len(values)
+            self._ctx.counts["quarantined"] += len(self._bad)
+            self._threshold.count(len(values), [bad.reason for bad in self._bad])
+            self._bad = []
+            yield Progress(self.done, len(values))
+            self._threshold.check()
+        self._threshold.check_end()
+
+    def _one(self, tool: ToolModel) -> None:
+        stream: Any = self._stream
+        rows: list[DomainTable] = []
+        try:
+            given = stream.convert(tool, self._ctx) if self._with_context else stream.convert(tool)
+            classes: dict[type, bool] = {}
+            for row in _each(given):
+                if not isinstance(row, DomainTable):
+                    message = f"convert() gave a {type(row).__name__}, which is no domain row"
+                    raise RecordError(message)
+                self._identify(row, tool, classes)
+                rows.append(row)
+        except RecordError as error:
+            self._bad.append(Bad(tool.raw_data_id, str(error)))
+            return
+        except DevlakeError:
+            raise
+        except ValidationError as error:
+            self._bad.append(Bad(tool.raw_data_id, f"{error.title}: {described(error)}"))
+            return
+        except Exception as error:  # noqa: BLE001 - whatever the author's convert() raises
+            self._bad.append(
+                Bad(tool.raw_data_id, f"convert() raised {type(error).__name__}: {error}")
+            )
+            return
+        for row in rows:
+            self._target(type(row)).add(row, tool.raw_data_id)
+
+    def _identify(self, row: DomainTable, tool: ToolModel, classes: dict[type, bool]) -> None:
+        """Give a row the tool row's origin and, where it has none, its id."""
+        kind = type(row)
+        if isinstance(row, NoPKModel):
+            row.set_tool_origin(tool)
+        if "id" not in kind.model_fields:
+            return
+        given: Any = row.id  # type: ignore[attr-defined]
+        bare = self._keys == ("id",) and given == str(tool.id)  # type: ignore[attr-defined]
+        if given is not None and given != "" and not bare:
+            return
+        if classes.get(kind):
+            message = f"convert() gave a second {kind.__name__} without an id from one row"
+            raise RecordError(message)
+        classes[kind] = True
+        row.id = tool.domain_id()  # type: ignore[attr-defined]
+
+    def _target(self, model: type[DomainTable]) -> _Target:
+        if model not in self._targets:
+            declared = self._stream.domain_models
+            if declared and model not in declared:
+                names = ", ".join(m.__name__ for m in declared)
+                message = f"{self._stream.name}: convert() gave a {model.__name__}, declared: {names}"
+                raise RecordError(message)
+            self._targets[model] = _Target(self._run, model)
+        return self._targets[model]
+
+    def _write(self, connection: Connection) -> None:
+        run = self._run
+        for target in self._targets.values():
+            if not target.rows:
+                continue
+            written = target.writer.upsert(connection, target.rows)
+            for index, reason in written.rejected:
+                self._bad.append(Bad(target.raw_ids[index], f"{target.table.name}: {reason}"))
+            for column, number in written.truncated.items():
+                self._ctx.counts["truncated"] += number
+                self._ctx.warn(
+                    f"{target.table.name}.{column}: text was cut to the column's length"
+                )
+            target.upserted += written.written
+            if target.has_origin and target.table.name not in run.state.domain_tables:
+                run.state.domain_tables.append(target.table.name)
+            target.rows, target.raw_ids = [], []
+        run.quarantine.put(connection, "convert", self._bad)
+
+    def end(self) -> None:
+        """Move the position, then sweep the domain tables whose writers have caught up."""
+        run = self._run
+        run.state.converted_to = self._goal
+        group = Group(run)
+        run.commit(lambda connection: self._sweep(connection, group))
+        for target in self._targets.values():
+            if target.has_origin:
+                run.count_changed(target.table, target.upserted)
+            else:
+                self._ctx.counts["written"] += target.upserted
+
+    def _sweep(self, connection: Connection, group: Group) -> None:
+        run = self._run
+        if self._threshold.bad:
+            return  # a row that failed has its last good version in the table
+        known = domain_classes(group.streams, self._targets)
+        for name in group.domain_tables(self._stream):
+            model = known.get(name)
+            writers = group.targets().get(name, [])
+            if model is None or not all(self._ready(connection, group, s) for s in writers):
+                continue
+            gone = run.sweeper.sweep(connection, model.__table__, shared=model.__shared__)
+            self._ctx.counts["removed"] += gone
+
+    def _ready(self, connection: Connection, group: Group, stream: Stream) -> bool:
+        """Return whether a writer has caught up and nothing in its tool table waits to go."""
+        if not group.caught_up(stream):
+            return False
+        if stream.tool_model is None:
+            return True
+        return not self._run.sweeper.noted(connection, str(stream.tool_model.__tablename__))
+
+
+def domain_classes(
+    streams: Iterable[Stream], more: Iterable[type[DomainTable]]
+) -> dict[str, type[DomainTable]]:
+    """Return the domain classes that streams declare or have just written, by table name."""
+    found = {str(model.__tablename__): model for model in more}
+    for stream in streams:
+        for model in stream.domain_models or ():
+            found.setdefault(str(model.__tablename__), model)
+    return {name: model for name, model in found.items() if has_origin(model)}
+
+
+def _each(given: Any) -> Iterable[Any]:
+    if given is None:
+        return ()
+    if isinstance(given, DomainTable):
+        return (given,)
+    return (row for row in given if row is not None)

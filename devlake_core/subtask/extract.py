@@ -1,0 +1,287 @@
+"""Extract: raw rows become tool rows; what vanished at the tool goes in one sweep."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from devlake_core.errors import RecordError
+from devlake_core.store import Writer, existing_rows
+from devlake_core.store.quarantine import Bad
+from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
+from devlake_core.store.sweep import ALL
+from devlake_core.stream import Progress
+
+from .extraction import Extraction
+from .group import Group
+from .run import SubtaskRun, subtask_run
+from .threshold import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from devlake_core.stream import Context, Stream
+
+SIZE = 2000
+
+Key = tuple[Any, ...]
+
+
+def extract(ctx: Context, stream: Stream) -> Iterator[Progress]:
+    """Run the extract verb of a stream; yield its progress.
+
+    Raises:
+        ScopeBusy: another run holds the scope.
+        TooManyBadRecords: the quarantine passed its threshold; what is good is committed.
+    """
+    with subtask_run(ctx, stream, "extract") as run:
+        extractor = _Extractor(run)
+        extractor.begin()
+        yield from extractor.batches()
+        extractor.end()
+        yield Progress(extractor.done, 0)
+
+
+class _Batch:
+    """Sort one batch of raw rows into tool rows, superseded and bad ones."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.latest: dict[Key, int] = {}
+        self.superseded: list[int] = []
+        self.bad: list[Bad] = []
+        self.bad_keys: list[Key] = []
+        self.keyless = False
+
+    def take(self, extraction: Extraction, raw: RawRow) -> None:
+        """Extract one raw row."""
+        try:
+            rows = extraction.rows(raw)
+        except RecordError as error:
+            self._reject(extraction, raw, str(error))
+            return
+        keys = extraction.keys
+        if keys is not None:
+            plain = len(rows) == 1 and not extraction.authored
+            key = keys.of_row(rows[0]) if plain else keys.of_raw(raw)
+            if key is not None:
+                self._supersede(key, raw.id)
+        self.rows.extend(rows)
+
+    def _supersede(self, key: Key, raw_id: int) -> None:
+        older = self.latest.get(key)
+        if older is not None:
+            self.superseded.append(older)
+            self.rows = [row for row in self.rows if row["raw_data_id"] != older]
+        self.latest[key] = raw_id
+
+    def _reject(self, extraction: Extraction, raw: RawRow, reason: str) -> None:
+        self.bad.append(Bad(raw.id, reason))
+        if extraction.keys is None:
+            return
+        key = extraction.keys.of_raw(raw)
+        if key is None:
+            self.keyless = True
+        else:
+            self.bad_keys.append(key)
+
+
+class _Extractor:
+    def __init__(self, run: SubtaskRun) -> None:
+        self._run = run
+        self._ctx = run.ctx
+        self._stream = run.stream
+        self._group = Group(run)
+        model: Any = run.stream.tool_model
+        self._table = None if model is None else model.__table__
+        self._shared = run.state.shared or bool(model is not None and model.__shared__)
+        self._extraction = (
+            None if model is None else Extraction(run.stream, run.ctx, self._group.owner)
+        )
+        self._writer = (
+            None
+            if self._table is None
+            else Writer(run.store, self._table, stamp=run.stamp, newer_wins=self._shared)
+        )
+        self._threshold = Threshold(run.stream.name, "extract")
+        self._began_at = run.state.extracted_to
+        self._upserted = 0
+        self.done = 0
+
+    def begin(self) -> None:
+        """Read everything again where the scope config or the plugin has changed."""
+        run, state = self._run, self._run.state
+        config = config_hash(self._ctx)
+        if not self._stream.collects or state.config == config:
+            return
+
+        def work(connection: Connection) -> None:
+            changed = bool(state.config) and state.extracted_to > 0
+            state.config = config
+            if changed and has_rows(connection, run.raw, run.params):
+                state.copied_at, state.began_at = copy_raw(
+                    connection, run.raw, run.params, state.began_at
+                )
+                run.quarantine.release(connection, "extract", 0)
+
+        run.commit(work)
+
+    def batches(self) -> Iterator[Progress]:
+        """Extract all new raw rows, a batch a transaction."""
+        run = self._run
+        for raws in read_raw(run.store, run.raw, run.params, run.state.extracted_to, SIZE):
+            batch = _Batch()
+            if self._extraction is not None:
+                for raw in raws:
+                    batch.take(self._extraction, raw)
+            run.state.extracted_to = raws[-1].id
+            run.state.keyless = run.state.keyless or batch.keyless
+            run.commit(lambda connection, batch=batch: self._write(connection, batch))
+            self.done += len(raws)
+            self._ctx.counts["quarantined"] += len(batch.bad)
+            self._threshold.count(len(raws), [item.reason for item in batch.bad])
+            yield Progress(self.done, len(raws))
+            self._threshold.check()
+        self._threshold.check_end()
+
+    def _write(self, connection: Connection, batch: _Batch) -> None:
+        run = self._run
+        if self._writer is None or self._extraction is None:
+            return
+        superseded = self._find_older(connection, batch)
+        rows = batch.rows
+        written = self._writer.upsert(connection, self._extraction.tuples(rows))
+        for index, reason in written.rejected:
+            batch.bad.append(Bad(rows[index]["raw_data_id"], reason))
+        for column, number in written.truncated.items():
+            self._ctx.counts["truncated"] += number
+            self._ctx.warn(f"{self._table}.{column}: text was cut to the column's length")
+        self._upserted += written.written
+        run.quarantine.put(connection, "extract", batch.bad)
+        self._drop(connection, superseded)
+
+    def _find_older(self, connection: Connection, batch: _Batch) -> list[int]:
+        """Return the raw rows that this batch supersedes; mind the ones that must stay."""
+        run, extraction = self._run, self._extraction
+        if extraction is None or self._table is None:
+            return []
+        if extraction.keys is None:
+            self._watch_for_sharing(connection, batch)
+            return []
+        wanted = [*batch.latest, *batch.bad_keys]
+        found = existing_rows(
+            connection, self._table, extraction.keys.fields, wanted, self._ctx.connection_id
+        )
+        older = []
+        for key, raw_id in batch.latest.items():
+            row = found.get(key)
+            if row is not None and self._is_mine(row) and row.raw_id < raw_id:
+                older.append(row.raw_id)
+        for key in batch.bad_keys:
+            row = found.get(key)
+            if row is not None and self._is_mine(row) and key not in batch.latest:
+                run.state.keep = sorted({*run.state.keep, row.raw_id})
+        return [*batch.superseded, *older]
+
+    def _is_mine(self, row: Any) -> bool:
+        return bool(row.raw_table == self._run.raw.name and row.params == self._run.params)
+
+    def _watch_for_sharing(self, connection: Connection, batch: _Batch) -> None:
+        """Notice a row that two records name, in a table that was not declared shared."""
+        if self._shared or self._extraction is None or self._table is None:
+            return
+        names = self._extraction.model.key_fields()
+        seen: dict[Key, int] = {}
+        twice = None
+        for row in batch.rows:
+            key = tuple(row[name] for name in names)
+            if seen.setdefault(key, row["raw_data_id"]) != row["raw_data_id"]:
+                twice = key
+        if twice is None:
+            found = existing_rows(
+                connection, self._table, names, list(seen), self._ctx.connection_id
+            )
+            twice = next(
+                (
+                    key
+                    for key, row in found.items()
+                    if self._is_mine(row) and self._began_at < row.raw_id < seen[key]
+                ),
+                None,
+            )
+        if twice is not None:
+            self._shared = self._run.state.shared = True
+            self._ctx.warn(
+                f"{self._stream.name}: two records name one row of {self._table.name}, for "
+                f"example {twice}: declare `shared=True` on its class"
+            )
+
+    def _drop(self, connection: Connection, superseded: list[int]) -> None:
+        """Delete superseded raw rows, and see to it that their rows go everywhere."""
+        if not superseded:
+            return
+        run = self._run
+        drop_raw(connection, run.raw, superseded)
+        table = self._table
+        if table is not None and not self._shared:
+            gone = run.sweeper.sweep_ids(connection, table, superseded)
+            self._ctx.counts["removed"] += gone
+        own = None if table is None else table.name
+        run.sweeper.note(connection, [t for t in self._group.targets() if t != own], superseded)
+        run.quarantine.forget_gone(connection)
+
+    def end(self) -> None:
+        """Clean up after a complete full pass, then sweep this stream's table."""
+        run, state = self._run, self._run.state
+
+        def work(connection: Connection) -> None:
+            if self._stream.collects:
+                self._drop_old(connection)
+            if self._table is not None and not self._threshold.bad:
+                gone = run.sweeper.sweep(connection, self._table, shared=self._shared)
+                self._ctx.counts["removed"] += gone
+
+        if self._stream.collects or state.extracted_to >= self._owner_position():
+            run.commit(work)
+        if self._table is not None:
+            run.count_changed(self._table, self._upserted)
+
+    def _owner_position(self) -> int:
+        return self._group.state(self._group.owner).extracted_to
+
+    def _drop_old(self, connection: Connection) -> None:
+        """Delete the raw rows that the last complete full pass did not bring again."""
+        run, state = self._run, self._run.state
+        before = state.copied_at
+        if state.kind == "full" and state.complete and not state.finished:
+            before = max(before, self._end_of_old(connection))
+            state.finished = True
+        state.copied_at = 0
+        if before and not state.keyless:
+            gone = drop_raw_before(connection, run.raw, run.params, before, state.keep)
+            if gone:
+                run.sweeper.note(connection, self._group.targets(), [ALL])
+                run.quarantine.forget_gone(connection)
+
+    def _end_of_old(self, connection: Connection) -> int:
+        """Return the raw id before which rows are old; 0 where none may go."""
+        run, state = self._run, self._run.state
+        old = has_rows(connection, run.raw, run.params, before=state.began_at)
+        new = has_rows(connection, run.raw, run.params, since=state.began_at)
+        if old and not new and not self._ctx.full_refresh:
+            self._ctx.warn(
+                f"{self._stream.name}: the tool gave nothing at all, so nothing was removed; "
+                "if it is empty indeed, run with --full-refresh"
+            )
+            return 0
+        return state.began_at
+
+
+def config_hash(ctx: Context) -> str:
+    """Return a hash of what decides how raw rows are read: scope config and plugin version."""
+    ignored = {"id", "created_at", "updated_at", "name", "connection_id", "domain_types"}
+    config = ctx.scope_config
+    text = config.model_dump_json(exclude=ignored) if hasattr(config, "model_dump_json") else ""
+    return hashlib.sha256(f"{ctx.plugin_version}\0{text}".encode()).hexdigest()[:16]
