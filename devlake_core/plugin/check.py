@@ -7,7 +7,6 @@ import takes only its child with it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from json import dumps, loads  # bound now, for a guest may patch the module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,7 @@ def _note(
 ) -> None:
     hint = f"ask its author; or keep it out: DEVLAKE_DISABLED_PLUGINS={record.name}"
     if status == 0 and answer.exists():
-        said = json.loads(answer.read_text("utf-8"))
+        said = loads(answer.read_text("utf-8"))
         record.state, record.cause = said["state"], said["cause"]
         record.reason, record.hint = said["reason"], said["hint"]
         return
@@ -97,7 +97,9 @@ def _note(
     elif status < 0:
         name = signal.Signals(-status).name
         # faulthandler's trace says "File …, line … in …", the innermost frame first.
-        where = next((line.strip() for line in lines if line.strip().startswith("File ")), "")
+        frames = [line.strip() for line in lines if line.strip().startswith("File ")]
+        package = record.entry_point.partition(":")[0].partition(".")[0]
+        where = next((frame for frame in frames if package in frame), "")
         record.mark_broken(
             "crash", clean(f"it died of {name} when imported; {where}".rstrip("; "), 300), hint
         )
@@ -119,7 +121,7 @@ def _main(answer: str, kind: str, name: str, distribution: str) -> None:
     with contextlib.suppress(PluginLoadError):
         # The record says why it could not be loaded.
         host.load(name) if kind == "plugin" else host.load_hooks()
-    Path(answer).write_text(json.dumps(record.as_dict()), "utf-8")
+    Path(answer).write_text(dumps(record.as_dict()), "utf-8")
     # Threads and exit handlers of the guest are not waited for.
     os._exit(0)
 

@@ -82,7 +82,7 @@ def subset(
                 only = getattr(impl.function, "devlake_plugins", ())
                 if only and plugin not in only:
                     continue
-                function = wrap(guest, caller.name, impl) if wrap else _renamed(impl.function)
+                function = wrap(guest, caller.name, impl) if wrap else _renamed(impl)
                 mark = hookspecs.hookimpl(
                     specname=caller.name,
                     tryfirst=impl.tryfirst,
@@ -95,14 +95,19 @@ def subset(
     return manager
 
 
-def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
+def _renamed(impl: HookImpl) -> Callable[..., Any]:
     """Return a function of its own, so that the guest's keeps its marks."""
+    function: Any = impl.function
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
-    return call
+    @wraps(function)
+    def around(*args: Any, **kwargs: Any) -> Any:
+        return (yield from function(*args, **kwargs))
+
+    return around if impl.wrapper else call
 
 
 def _checked(hook: str, value: Any) -> Any:
@@ -144,8 +149,8 @@ def guard(failed: Failed) -> Callable[[Guest, str, HookImpl], Callable[..., Any]
 
         @wraps(function)
         def around(*args: Any, **kwargs: Any) -> Any:
-            generator: Any = function(*args, **kwargs)
-            return _around(generator, tell)
+            guest: Any = function(*args, **kwargs)
+            return (yield from _around(guest, tell))
 
         return around if impl.wrapper else plain
 

@@ -201,4 +201,4 @@ def place(error: BaseException) -> str:
         return ""
     if frames[-1].filename in {__file__, importlib.__file__}:
         return ""
-    return clean(f" (line {frames[-1].lineno} of {frames[-1].filename})", 300)
+    return f" (line {frames[-1].lineno} of {clean(frames[-1].filename, 300)})"

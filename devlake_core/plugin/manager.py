@@ -165,9 +165,10 @@ class Host:
         return [*self._built_in, *(self._shared or ())]
 
     def _make(self, record: PluginRecord) -> Plugin:
-        found = import_guest(record)
+        # Ours first, so that its import is not counted in the guest's time.
         from .base import Plugin
 
+        found = import_guest(record)
         with guarded(record, "while it was made"):
             if isinstance(found, type) and issubclass(found, Plugin):
                 found = found()

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,43 @@ def python(dists):
         return json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else None
 
     return run
+
+
+class Server:
+    """A tool's API: what each path answers, and what was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.answers: dict[str, tuple[int, object]] = {}
+        self.queued: dict[str, list[tuple[int, object]]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+
+    def answer(self, path: str) -> tuple[int, object]:
+        queue = self.queued.get(path.partition("?")[0])
+        return queue.pop(0) if queue else self.answers.get(path.partition("?")[0], (404, {}))
+
+
+@pytest.fixture
+def server():
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            found.requests.append((self.path, dict(self.headers.items())))
+            status, body = found.answer(self.path)
+            page = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            self.send_response(status)
+            kind = "text/html" if isinstance(body, str) else "application/json"
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        found = Server(f"http://127.0.0.1:{http.server_port}")
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        yield found
+        http.shutdown()
+        thread.join()
