@@ -16,8 +16,10 @@ GENERATED = {"__pycache__", "build", "dist", ".venv", "node_modules"}
 LINES = 300
 # File → why it may be longer than LINES.
 LONGER: dict[str, str] = {}
-# Whose home it is gives a machine away; /tmp and /usr are everybody's.
-MACHINE_PATH = re.compile(rb"(?<![\w.])/(?:home/[a-z]|Users/[A-Z]|root/|work/|workspace/)")
+# Somebody's checkout or home; Ada's is the one in our examples.
+MACHINE_PATH = re.compile(
+    rb"(?<![\w.])/(?:home/(?!ada/)[a-z]|Users/(?!ada/)\w|root/|work/|workspace/)"
+)
 
 
 def files(*folders: str, suffix: str = "") -> list[Path]:

@@ -132,7 +132,7 @@ class PostgreSQL(Kind):
         return None
 
     def programs(self, data: Path, account: Account) -> Path:
-        """Return the bin folder, copied if this account may not enter the installed one."""
+        """Return the bin folder, that of a copy if this account may not enter the wheel's."""
         programs = self.find()
         if programs is None:
             raise LookupError(self.missing)
@@ -140,8 +140,9 @@ class PostgreSQL(Kind):
             initialise_with([f"{programs}/postgres", "--version"], account, data)
         except PermissionError:
             # A virtual environment in root's home, and the server refuses to run as root.
-            shutil.copytree(programs.parent, data.parent / "programs", symlinks=True)
-            return data.parent / "programs" / "bin"
+            copied = data.parent / "programs"
+            shutil.copytree(WHEEL_FOLDER, copied, symlinks=True)
+            return copied / programs.relative_to(WHEEL_FOLDER)
         return programs
 
     def initialise(self, data: Path, account: Account) -> None:
@@ -167,8 +168,8 @@ class PostgreSQL(Kind):
 
     def command(self, data: Path, port: int) -> list[str]:
         """Return the server's command; durability is off, nothing here outlives the tests."""
-        copied = data.parent / "programs" / "bin"
-        programs = copied if copied.is_dir() else self.find()
+        copied = data.parent.glob("programs/*/pginstall/bin")
+        programs = next(copied, None) or self.find()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,
