@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
-from sqlalchemy.exc import DBAPIError, StatementError
 
-from .faults import Refused, reason_of, translated
+from .faults import row_fault
 from .statements import Statements
 from .values import Cleaner, Shaper
 from .write_postgresql import Staging
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 Write = "Callable[[Connection, list[Row]], None]"
 
-# What a driver raises for a value before it asks the database.
-_VALUE_ERRORS = (UnicodeEncodeError, OverflowError, ValueError, TypeError, StatementError)
 _MYSQL_BYTES = {"TINYTEXT": 255, "TEXT": 65_535}
 
 
@@ -156,18 +153,13 @@ class Writer:
         savepoint = connection.begin_nested()
         try:
             write(connection, rows)
-        except DBAPIError as error:
-            fault = translated(error, self._store.place)
-            if not isinstance(fault, Refused):
-                raise fault from None
+        except Exception as error:
+            words = row_fault(error)
+            if words is None:
+                raise
             savepoint.rollback()
             if reason is not None:
-                reason.append(reason_of(error))
-            return False
-        except _VALUE_ERRORS as error:
-            savepoint.rollback()
-            if reason is not None:
-                reason.append(reason_of(error))
+                reason.append(words)
             return False
         savepoint.commit()
         return True

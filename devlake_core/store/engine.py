@@ -1,165 +1,282 @@
-"""The database: opened on a URL, one short transaction at a time, its errors translated."""
+"""Open a database: the engine, its settings for each dialect, and transactions."""
 
 from __future__ import annotations
 
+import logging
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sqlalchemy import create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, NoSuchTableError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect
+from sqlalchemy.exc import NoSuchModuleError
 
-from devlake_core.errors import ConfigError
+from devlake_core.errors import ConfigError, StoreUnreachable
+from devlake_core.redaction import register_secret
 
-from .faults import translated
+from .faults import Conflict, translate, translated
 from .url import parse_url
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import Engine
 
-DialectName = Literal["sqlite", "postgresql", "mysql"]
+logger = logging.getLogger(__name__)
+
 CONNECT_SECONDS = 10
-_EXTRAS: dict[str, str] = {"postgresql": "postgres", "mysql": "mysql"}
+LOCK_SECONDS = 30
+_BUSY_SECONDS = 0.5
+_READ_ONLY = "devlake_reading"
+_SQL_MODE = (
+    "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION"
+)
+_PORTS = {"mysql": 3306, "postgresql": 5432}
+_EXTRAS = {"mysql": "mysql", "postgresql": "postgres"}
 
 
 class Store:
-    """Be one database, of whichever kind.
+    """One database, with its dialect's settings.
 
     Attributes:
-        engine: SQLAlchemy's engine; it keeps no connection open.
-        dialect: ``sqlite``, ``postgresql`` or ``mysql`` (MariaDB too).
+        engine: SQLAlchemy's engine.
+        url: its URL; what is printed of it hides the password.
+        dialect: ``sqlite``, ``postgresql`` or ``mysql`` (MariaDB is ``mysql`` too).
+        where: which database, in words for a person.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.url: URL = engine.url
         name = engine.dialect.name
-        self.dialect: DialectName = "mysql" if name == "mariadb" else name  # type: ignore[assignment]
-        self._tables: set[str] | None = None
+        self.dialect = cast(
+            "Literal['sqlite', 'postgresql', 'mysql']", "mysql" if name == "mariadb" else name
+        )
+        self.where = describe(engine.url)
 
     @classmethod
     def open(cls, url: str | URL) -> Store:
-        """Open a database.
+        """Return the store of a database, after asking it once whether it answers.
+
+        A missing SQLite file is made (empty).
 
         Raises:
-            ConfigError: the URL is wrong, or the driver is not installed.
+            ConfigError: the URL is wrong, the driver is not installed or the login was refused.
             StoreUnreachable: the database does not answer.
         """
-        parsed = parse_url(url) if isinstance(url, str) else url
-        store = cls(_engine(parsed))
-        with store.reading():
-            return store
+        if isinstance(url, str):
+            url = parse_url(url)
+        if url.password:
+            register_secret(url.password)
+        store = cls(_engine(url))
+        try:
+            store._greet()
+        except BaseException:
+            store.close()
+            raise
+        return store
 
-    @property
-    def url(self) -> URL:
-        """Return the database's URL."""
-        return self.engine.url
-
-    @property
-    def place(self) -> str:
-        """Return where the database is, without credentials."""
+    def _greet(self) -> None:
+        """Ask the database for an answer and for what has to be right before rows are written."""
         if self.dialect == "sqlite":
-            return str(self.url.database or "memory")
-        return f"{self.url.host}:{self.url.port or 'default port'}/{self.url.database}"
+            folder = Path(str(self.url.database)).parent
+            if not folder.is_dir():
+                message = f"{self.where}: the folder {folder} does not exist"
+                raise StoreUnreachable(message, hint="make the folder or give another path")
+            _use_wal(self)
+            return
+        with self.reading() as connection:
+            if self.dialect == "mysql":
+                charset = connection.exec_driver_sql("SELECT @@character_set_database").scalar()
+                if charset != "utf8mb4":
+                    logger.warning(
+                        "%s has the character set %s: signs that it lacks (emoji) become U+FFFD; "
+                        "utf8mb4 keeps them",
+                        self.where,
+                        charset,
+                    )
+            elif connection.exec_driver_sql("SHOW server_encoding").scalar() != "UTF8":
+                logger.warning("%s is not in UTF-8: rows with other signs are refused", self.where)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that ends with the block: committed, or undone.
+        """Give a connection in a transaction that is committed at the end of the block.
+
+        On SQLite it takes the writer's lock at once (BEGIN IMMEDIATE), for a transaction that
+        begins with a read cannot always become a writer.
 
         Raises:
-            StoreError: the database did not do what it was asked, see ``faults``.
+            StoreUnreachable: the database does not answer (any more). If it was lost while
+                committing, it is not known whether the commit took place.
+            Conflict: another transaction was in the way; the same work may be repeated.
+            StoreError: the disk is full, the database is read-only …
+            SchemaError: a table or column is missing.
         """
-        try:
-            with self.engine.begin() as connection:
+        with translated(self.where), self.engine.connect() as connection:
+            # Begun by hand: what fails in BEGIN (a lock, a lost server) is translated as well.
+            with connection.begin():
                 yield connection
-        except (DBAPIError, NoSuchTableError) as error:
-            # A driver's error may quote the values of a row, so it is not chained.
-            raise translated(error, self.place) from None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection to read with.
+        """Give a connection for reading; on SQLite it never waits for a writer.
 
         Raises:
-            StoreError: the database did not do what it was asked, see ``faults``.
+            StoreUnreachable: the database does not answer.
+            SchemaError: a table or column is missing.
         """
-        try:
-            with self.engine.connect() as connection:
-                connection.execution_options(devlake_reads=True)
+        with translated(self.where), self.engine.connect() as connection:
+            connection = connection.execution_options(**{_READ_ONLY: True})
+            with connection.begin() as transaction:
                 yield connection
-        except (DBAPIError, NoSuchTableError) as error:
-            # A driver's error may quote the values of a row, so it is not chained.
-            raise translated(error, self.place) from None
-
-    def tables(self) -> set[str]:
-        """Return the names of all tables, as they are now."""
-        with self.reading() as connection:
-            self._tables = set(inspect(connection).get_table_names())
-        return self._tables
+                transaction.rollback()
 
     def has_table(self, name: str) -> bool:
-        """Return whether there is a table; one that was seen once is not looked for again."""
-        return name in (self._tables or ()) or name in self.tables()
+        """Tell whether the database has a table."""
+        with self.reading() as connection:
+            return inspect(connection).has_table(name)
+
+    def tables(self) -> set[str]:
+        """Return the names of the database's tables."""
+        with self.reading() as connection:
+            return set(inspect(connection).get_table_names())
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close what is open."""
         self.engine.dispose()
 
 
+def describe(url: URL) -> str:
+    """Return which database a URL means, in words for a person and without the password."""
+    name = url.get_backend_name()
+    if name == "sqlite":
+        return f"SQLite file {url.database}"
+    label = {"mysql": "MySQL", "mariadb": "MariaDB"}.get(name, "PostgreSQL")
+    host = url.host or str(url.query.get("host") or url.query.get("unix_socket") or "localhost")
+    port = url.port or _PORTS["postgresql" if name == "postgresql" else "mysql"]
+    return f"{label} database {url.database or '(default)'} at {host}:{port}"
+
+
 def _engine(url: URL) -> Engine:
-    kind = url.get_backend_name()
-    options: dict[str, Any] = {"hide_parameters": True, "poolclass": NullPool}
-    if kind == "sqlite":
-        database = url.database
-        if database in {None, "", ":memory:"}:
-            options["poolclass"] = StaticPool
-        else:
-            # A guest may change the working directory later.
-            url = url.set(database=str(Path(str(database)).absolute()))
-        options["connect_args"] = {"check_same_thread": False, "timeout": 30}
-    elif kind == "postgresql":
-        options["connect_args"] = {
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "devlake",
-            "options": "-c timezone=UTC",
-        }
-        if "options" in url.query:
-            del options["connect_args"]["options"]
+    """Make the engine; this imports the driver."""
+    dialect = url.get_backend_name()
+    plain = url
+    arguments: dict[str, Any]
+    if dialect == "sqlite":
+        arguments = {"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+    elif dialect == "postgresql":
+        arguments = _postgresql_arguments(url)
+        plain = url.difference_update_query(["options"])
     else:
-        options["connect_args"] = {
-            "connect_timeout": CONNECT_SECONDS,
-            "init_command": "SET time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,"
-            "NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
-        }
+        arguments = _mysql_arguments(url)
+        plain = url.difference_update_query(["tls", "ca-cert", "ssl_ca", "ssl_capath", "ssl_key"])
+        plain = plain.difference_update_query(["ssl_cert", "ssl_check_hostname"])
     try:
-        engine = create_engine(url, **options)
-    except (ImportError, NoSuchModuleError) as error:
-        extra = _EXTRAS.get(kind, kind)
-        message = f"the driver for {kind} is not installed ({error})"
-        raise ConfigError(message, hint=f"pip install 'devlake-core[{extra}]'") from None
-    if kind == "sqlite":
-        _prepare_sqlite(engine)
+        engine = create_engine(
+            plain, poolclass=NullPool, hide_parameters=True, connect_args=arguments
+        )
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        message = f"the driver for {describe(url)} is not installed"
+        extra = _EXTRAS.get(dialect, "postgres")
+        raise ConfigError(message, hint=f"pip install 'devlake-core[{extra}]'") from error
+    if dialect == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """Let readers and one writer work side by side, and writers wait for each other."""
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
-        # Python's own transaction handling begins too late, and never for DDL.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Any) -> None:
-        # A transaction that reads first and writes later could not wait for another writer.
-        reads = connection.get_execution_options().get("devlake_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _postgresql_arguments(url: URL) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"options": f"{url.query.get('options', '')} -ctimezone=UTC".strip()}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    if "application_name" not in url.query:
+        arguments["application_name"] = "devlake"
+    return arguments
 
 
+def _mysql_arguments(url: URL) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "init_command": f"SET SESSION sql_mode = '{_SQL_MODE}', time_zone = '+00:00'"
+    }
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = CONNECT_SECONDS
+    if url.get_driver_name() == "pymysql":
+        context = _tls(url)
+        if context is False:
+            arguments["ssl_disabled"] = True
+        elif context is not None:
+            arguments["ssl"] = context
+    return arguments
+
+
+def _tls(url: URL) -> ssl.SSLContext | Literal[False] | None:
+    """Return the TLS context that Go's ``tls=`` means: False for none, None for "if offered"."""
+
+    def said(name: str) -> str:
+        return str(url.query.get(name, ""))
+
+    mode = said("tls").lower()
+    authority = said("ca-cert") or said("ssl_ca")
+    given = [authority, said("ssl_capath"), said("ssl_cert"), said("ssl_check_hostname")]
+    if mode in {"false", "0"}:
+        return False
+    if mode == "preferred" or not (mode or any(given)):
+        return None
+    import ssl
+
+    try:
+        context = ssl.create_default_context(
+            cafile=authority or None, capath=said("ssl_capath") or None
+        )
+        if certificate := said("ssl_cert"):
+            context.load_cert_chain(certificate, said("ssl_key") or None)
+    except OSError as error:
+        message = f"{describe(url)}: a TLS certificate of the database URL cannot be read ({error})"
+        raise ConfigError(message, hint="check ca-cert, ssl_cert and ssl_key") from error
+    context.check_hostname = said("ssl_check_hostname").lower() not in {"false", "0"}
+    if mode == "skip-verify":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get(_READ_ONLY):
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _patiently(connection, "BEGIN IMMEDIATE")
+
+
+def _use_wal(store: Store) -> None:
+    """Let readers and one writer work side by side; the file remembers it."""
+    with translated(store.where):
+        raw = store.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            # Asked first: only the change itself needs the file alone.
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.close()
+        finally:
+            raw.close()
+
+
+def _patiently(connection: Connection, statement: str) -> None:
+    """Wait for the writer's lock in short naps, in which a signal is heard."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql(statement)
+        except Exception as error:
+            busy = isinstance(translate(error, ""), Conflict)
+            if not busy or time.monotonic() > deadline:
+                raise
+        else:
+            return

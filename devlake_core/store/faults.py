@@ -1,71 +1,233 @@
-"""What a database's error means to a run."""
+"""Turn what database drivers raise into errors of ours, in one place for all drivers.
+
+Messages of drivers quote values and sometimes passwords, so none of them is passed on: an error of
+ours says what kind of thing went wrong and in which database.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import DecimalException
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchTableError, OperationalError
+from sqlalchemy import exc
 
-from devlake_core.errors import DevlakeError, SchemaError, StoreError, StoreUnreachable
-
-_CONFLICTS = {"40P01", "40001", "55P03", 1205, 1213, "SQLITE_BUSY", "SQLITE_LOCKED"}
-_UNREACHABLE = {"57P01", "57P02", "57P03", "53300", 1040, 1044, 1045, 2002, 2003, 2006, 2013}
-_FULL = {"53100", 1021, 1114, "SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"}
-_READ_ONLY = {"25006", 1290, 1836, "SQLITE_READONLY"}
-_NO_TABLE = {"42P01", "42703", 1146, 1054}
-_MIGRATE = "run `devlake migrate`"
+from devlake_core.errors import ConfigError, DevlakeError, SchemaError, StoreError, StoreUnreachable
 
 
 class Conflict(StoreError):
-    """Say that another transaction was in the way: the same work may succeed when tried again."""
+    """Say that another transaction was in the way; the same work may succeed when repeated."""
 
 
-class Refused(StoreError):
-    """Say that the database refused a statement, most likely for a value in it."""
+_MIGRATE = "run `devlake migrate`"
+_ROOM = "free space or make the database writable, then run again: it goes on where it stopped"
+_LOGIN = "check user, password and database in the database URL"
+
+# What a code means: the kind of error and words for it. A two-letter key is a class of SQLSTATEs.
+_UNREACHABLE, _CONFLICT, _STORE, _SCHEMA, _CONFIG, _ROW = range(6)
+_POSTGRESQL: dict[str, tuple[int, str]] = {
+    "08": (_UNREACHABLE, "the connection was lost"),
+    "57": (_UNREACHABLE, "the server ended the session"),
+    "53300": (_UNREACHABLE, "the server has too many connections"),
+    "57014": (_CONFLICT, "the server cancelled the statement"),
+    "25P03": (_UNREACHABLE, "the server ended an idle session"),
+    "40": (_CONFLICT, "another transaction was in the way"),
+    "55P03": (_CONFLICT, "a lock was not to be had in time"),
+    "53": (_STORE, "the disk is full or another resource is used up"),
+    "25006": (_STORE, "the database is read-only"),
+    "58": (_STORE, "the server's disk failed"),
+    "42P01": (_SCHEMA, "a table is missing"),
+    "42703": (_SCHEMA, "a column is missing"),
+    "42P10": (_SCHEMA, "a table's primary key is not the expected one"),
+    "42804": (_SCHEMA, "a column has another type than expected"),
+    "42846": (_SCHEMA, "a column has another type than expected"),
+    "3F000": (_SCHEMA, "the schema is missing"),
+    "42501": (_CONFIG, "the user lacks a privilege"),
+    "28": (_CONFIG, "the user was refused"),
+    "3D000": (_CONFIG, "the database does not exist"),
+    "22001": (_ROW, "a value is too long"),
+    "22003": (_ROW, "a number is out of range"),
+    "22": (_ROW, "a value does not fit its column"),
+    "23502": (_ROW, "a value is missing"),
+    "23505": (_ROW, "a value that must be unique is there already"),
+    "23": (_ROW, "a value breaks a rule of the table"),
+    "54": (_ROW, "a value is too large"),
+}
+_MYSQL: dict[int, tuple[int, str]] = {
+    **dict.fromkeys(
+        (0, 1043, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2002, 2003)
+        + (2005, 2006, 2012, 2013, 2014, 2055, 4031),
+        (_UNREACHABLE, "the connection was lost or refused"),
+    ),
+    **dict.fromkeys(
+        (1040, 1203, 1226), (_UNREACHABLE, "the server has too many connections")
+    ),
+    **dict.fromkeys((1020, 1205, 1206, 1213, 3572), (_CONFLICT, "another transaction was in the way")),
+    **dict.fromkeys((1969, 3024), (_CONFLICT, "the server cancelled the statement")),
+    **dict.fromkeys((3, 28, 1021, 1026, 1030, 1041, 1114), (_STORE, "the disk is full or failed")),
+    **dict.fromkeys((1036, 1223, 1290, 1792, 1836), (_STORE, "the database is read-only")),
+    **dict.fromkeys((1146, 1932), (_SCHEMA, "a table is missing")),
+    1054: (_SCHEMA, "a column is missing"),
+    **dict.fromkeys((1044, 1045, 1130, 1698, 1820, 2026, 2061), (_CONFIG, "the user was refused")),
+    **dict.fromkeys((1142, 1143, 1227, 1370), (_CONFIG, "the user lacks a privilege")),
+    1049: (_CONFIG, "the database does not exist"),
+    1406: (_ROW, "a value is too long"),
+    **dict.fromkeys((1264, 1690), (_ROW, "a number is out of range")),
+    **dict.fromkeys(
+        (1265, 1292, 1300, 1366, 1367, 1411, 3140, 3141, 3819, 4025, 1451, 1452, 1216, 1217),
+        (_ROW, "a value does not fit its column"),
+    ),
+    **dict.fromkeys((1048, 1364), (_ROW, "a value is missing")),
+    **dict.fromkeys((1062, 1586), (_ROW, "a value that must be unique is there already")),
+    **dict.fromkeys((1071, 1118, 1153), (_ROW, "a value is too large")),
+}
+_SQLITE: dict[int, tuple[int, str]] = {
+    **dict.fromkeys((5, 6, 9), (_CONFLICT, "another process is writing to the file")),
+    **dict.fromkeys((13, 10), (_STORE, "the disk is full or failed")),
+    8: (_STORE, "the file is read-only"),
+    14: (_UNREACHABLE, "the file cannot be opened"),
+    **dict.fromkeys((3, 23), (_CONFIG, "the file may not be used")),
+    **dict.fromkeys((11, 26), (_CONFIG, "the file is damaged or no SQLite database")),
+    18: (_ROW, "a value is too large"),
+    19: (_ROW, "a value is missing or breaks a rule of the table"),
+    20: (_ROW, "a value does not fit its column"),
+}
+_SQLITE_SCHEMA = (
+    ("no such table", "a table is missing"),
+    ("no such column", "a column is missing"),
+    ("has no column named", "a column is missing"),
+    ("on conflict clause does not match", "a table's primary key is not the expected one"),
+)
+# libpq gives no SQLSTATE for what fails before there is a session.
+_LIBPQ_LOGIN = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|does not exist"
+    r"|not permitted to log in|permission denied for database"
+)
+_UNBINDABLE = (TypeError, ValueError, OverflowError, struct.error, DecimalException)
 
 
-def code_of(error: DBAPIError) -> Any:
-    """Return the driver's code: an SQLSTATE, MySQL's number or SQLite's name."""
-    original: Any = error.orig
-    state = getattr(original, "sqlstate", None)
+def row_fault(error: BaseException) -> str | None:
+    """Return words for an error that one row's values caused, None for every other error."""
+    error = _original(error)
+    kind, words = _classify(error)
+    if kind != _ROW:
+        return None
+    column = _column_of(error)
+    return f"{words} (column {column})" if column else words
+
+
+def translate(error: BaseException, where: str) -> DevlakeError | None:
+    """Return our error for one that came out of SQLAlchemy or a driver, None for any other.
+
+    Args:
+        error: what was raised.
+        where: which database, in words for a person and without a password.
+    """
+    original = _original(error)
+    if not isinstance(error, exc.SQLAlchemyError) and not _is_driver_error(original):
+        return None
+    kind, words = _classify(original)
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated and kind == _STORE:
+        kind = _UNREACHABLE
+    message = f"{where}: {words}"
+    if kind == _UNREACHABLE:
+        return StoreUnreachable(message, hint="check that the database is up, then run again")
+    if kind == _CONFLICT:
+        return Conflict(message, hint="run again")
+    if kind == _SCHEMA:
+        return SchemaError(message, hint=_MIGRATE)
+    if kind == _CONFIG:
+        return ConfigError(message, hint=_LOGIN)
+    return StoreError(message, hint=_ROOM if "read-only" in words or "disk" in words else "")
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Let errors of drivers leave the block as errors of ours.
+
+    The driver's error stays in reach as ``__cause__`` only for those that hold no values: its text
+    may quote rows, so it is cut off unless it is about reaching the server.
+    """
+    try:
+        yield
+    except DevlakeError:
+        raise
+    except Exception as error:
+        ours = translate(error, where)
+        if ours is None:
+            raise
+        raise ours from None
+
+
+def _original(error: BaseException) -> BaseException:
+    if isinstance(error, exc.DBAPIError | exc.StatementError) and error.orig is not None:
+        return error.orig
+    return error
+
+
+def _is_driver_error(error: BaseException) -> bool:
+    """Tell a driver's error by PEP 249's names: no driver is imported to ask."""
+    return any(
+        base.__name__ == "Error" and base.__module__.split(".")[0] in _DRIVER_MODULES
+        for base in type(error).__mro__
+    )
+
+
+_DRIVER_MODULES = {"sqlite3", "psycopg", "pymysql", "MySQLdb"}
+
+
+def _classify(error: BaseException) -> tuple[int, str]:
+    """Return the kind of a driver's error and words for it."""
+    module = type(error).__module__.split(".")[0]
+    if module == "psycopg":
+        return _classify_psycopg(error)
+    if module in {"pymysql", "MySQLdb"}:
+        code = error.args[0] if error.args else 0
+        number = code if isinstance(code, int) else -1
+        return _MYSQL.get(number, (_STORE, f"the database reported error {code!s:.40}"))
+    if module == "sqlite3":
+        return _classify_sqlite(error)
+    if isinstance(error, _UNBINDABLE):
+        return _ROW, "a value cannot be stored"
+    if isinstance(error, OSError | EOFError):
+        return _UNREACHABLE, "the connection was lost"
+    return _STORE, f"unexpected {type(error).__name__}"
+
+
+def _classify_psycopg(error: BaseException) -> tuple[int, str]:
+    state = getattr(error, "sqlstate", None)
     if state:
-        return state
-    name = getattr(original, "sqlite_errorname", None)
-    if name:
-        return name
-    args = getattr(original, "args", ())
-    return args[0] if args and isinstance(args[0], int) else None
+        known = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+        return known or (_STORE, f"the database reported error {state}")
+    names = {base.__name__ for base in type(error).__mro__}
+    if "OperationalError" in names or "InterfaceError" in names:
+        if _LIBPQ_LOGIN.search(str(error)):
+            return _CONFIG, "user, password or database was refused"
+        return _UNREACHABLE, "the connection was lost or refused"
+    if "DataError" in names or "ProgrammingError" in names:
+        return _ROW, "a value cannot be stored"
+    return _STORE, f"unexpected {type(error).__name__}"
 
 
-def translated(error: DBAPIError | NoSuchTableError, place: str) -> DevlakeError:
-    """Return an error of ours for a database's."""
-    if isinstance(error, NoSuchTableError):
-        return SchemaError(f"the database has no table {error}", hint=_MIGRATE)
-    code = code_of(error)
-    text = str(error.orig).split("\n", 1)[0]
-    named = str(code).rsplit("_SNAPSHOT", 1)[0]
-    if code in _CONFLICTS or named in _CONFLICTS:
-        return Conflict(f"the database {place} was busy: {text}")
-    if code in _FULL:
-        return StoreError(
-            f"the database {place} is full: {text}", hint="free some space; nothing was half-written"
-        )
-    if code in _READ_ONLY:
-        return StoreError(f"the database {place} is read-only", hint="let the run write to it")
-    if code in _NO_TABLE or "no such table" in text or "no such column" in text:
-        return SchemaError(f"the database {place} lacks a table or column: {text}", hint=_MIGRATE)
-    lost = error.connection_invalidated or isinstance(error, InterfaceError)
-    if code in _UNREACHABLE or lost or (isinstance(error, OperationalError) and code is None):
-        return StoreUnreachable(
-            f"the database {place} does not answer: {text}",
-            hint="see whether it runs and whether the URL's host, user and password are right",
-        )
-    return Refused(f"the database {place} refused: {text}", exit_code=70)
+def _classify_sqlite(error: BaseException) -> tuple[int, str]:
+    code = getattr(error, "sqlite_errorcode", None)
+    text = str(error).lower()
+    if code is None:
+        # Raised by Python's module itself: a value that has no SQLite type.
+        return _ROW, "a value cannot be stored"
+    for sign, words in _SQLITE_SCHEMA:
+        if sign in text:
+            return _SCHEMA, words
+    return _SQLITE.get(code & 0xFF, (_STORE, f"the database reported error {code}"))
 
 
-def reason_of(error: Exception) -> str:
-    """Return why a row was refused, without the row's values."""
-    original = getattr(error, "orig", None) or error
-    text = str(original.args[-1] if original.args else original).split("\n", 1)[0]
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "…", text)[:200] or type(original).__name__
+def _column_of(error: BaseException) -> str | None:
+    """Return the column that an error names; a column's name is no value of a row."""
+    named = getattr(getattr(error, "diag", None), "column_name", None)
+    if named:
+        return str(named)
+    text = str(error.args[-1]) if error.args else ""
+    match = re.search(r"[Cc]olumn '(?:[^']*\.)?([A-Za-z0-9_]+)'|constraint failed: \w+\.(\w+)", text)
+    return (match[1] or match[2]) if match else None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Date, DateTime, Float, Integer, LargeBinary, Numeric
-from sqlalchemy.exc import DBAPIError
 
 from devlake_core.model.types import JSONText, RawBytes, UTCDateTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Column, Connection
 
@@ -78,7 +76,7 @@ class Staging:
 
     def _through(self, connection: Connection, rows: list[Row], statement: str) -> None:
         connection.exec_driver_sql(self._create)
-        with _driver_errors(), self._cursor(connection) as cursor:
+        with self._cursor(connection) as cursor:
             with cursor.copy(self._copy) as copy:
                 copy.set_types(self._types)
                 for row in rows:
@@ -96,15 +94,3 @@ def _cast(column: Column[Any], found: Any) -> str:
         name = type(found).__name__.lower()
         return f"::{name}" if name in {"json", "jsonb"} else ""
     return ""
-
-
-@contextmanager
-def _driver_errors() -> Iterator[None]:
-    """Give the driver's own errors the shape that SQLAlchemy gives them."""
-    import psycopg  # noqa: PLC0415 - only where PostgreSQL is used
-
-    try:
-        yield
-    except psycopg.Error as error:
-        lost = isinstance(error, psycopg.OperationalError) and error.sqlstate is None
-        raise DBAPIError("COPY", None, error, True, lost) from None  # noqa: FBT003

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from .pointer import resolve
+from devlake_core.model.pointer import resolve
 
 DEFAULT_OVERLAP = timedelta(minutes=5)
 

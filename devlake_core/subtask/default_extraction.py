@@ -16,7 +16,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from devlake_core.errors import RecordError
 from devlake_core.model import BOOK_KEEPING, ToolModel, origin_of
-from devlake_core.stream.pointer import MISSING, find, parts_of
+from devlake_core.model.pointer import MISSING, find, parts_of
 
 _CONFIG = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False, extra="ignore")
 

@@ -13,7 +13,7 @@ from devlake_core.errors import DevlakeError, RecordError
 from devlake_core.model import ToolModel, origin_of, row_maker
 from devlake_core.model.table import bare_type
 from devlake_core.stream import takes_context
-from devlake_core.stream.pointer import items_at, resolve
+from devlake_core.model.pointer import items_at, resolve
 
 from .default_extraction import DefaultExtraction, decoded, described
 
