@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_tables(console, database)
         show_authors(console, database, repo_id)
         show_weeks(console, database, repo_id)
-    show_end(console, before, commit_count(repo_id), path)
+    show_end(console, before, commit_count(repo_id))
     return 0
 
 
@@ -110,8 +110,9 @@ def show_tables(console: Console, database: sqlite3.Connection) -> None:
     table.add_column("rows", justify="right")
     for layer, pattern in LAYERS:
         for name in names_like(database, pattern) if pattern else DOMAIN:
-            count = database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]
-            if count:
+            # Two underscores mark book-keeping: state and quarantine.
+            if "__" not in name:
+                count = database.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]
                 table.add_row(layer, name, f"{count:,}")
                 layer = ""
     console.print(table)
@@ -161,7 +162,7 @@ def show_weeks(console: Console, database: sqlite3.Connection, repo_id: str) -> 
     console.print(table)
 
 
-def show_end(console: Console, before: int, after: int, path: str) -> None:
+def show_end(console: Console, before: int, after: int) -> None:
     """Say what kind of run it was, and what to try next."""
     if before:
         new = after - before
@@ -171,8 +172,11 @@ def show_end(console: Console, before: int, after: int, path: str) -> None:
         end = f"This was the first run: it read all {after:,} commits. The next one reads only new."
     program = shown(devlake())
     console.print(f"\n[bold]{end}[/bold]\n\nTry next:")
-    console.print(Text(f"  {program} run gitrepo FOLDER     (another clone, into the same tables)"))
-    console.print(Text(f"  {program} state show gitrepo     (where the next run goes on)"))
+    for command, what in (
+        ("run gitrepo FOLDER", "another clone of yours, into the same tables"),
+        ("state show gitrepo", "where the next run goes on"),
+    ):
+        console.print(Text(f"  {program} {command}").append(f"\n      {what}", style="dim"))
 
 
 def printable(text: str) -> Text:
