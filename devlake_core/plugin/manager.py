@@ -227,7 +227,9 @@ class Host:
     def _leave_out(self, record: PluginRecord, error: PluginLoadError) -> None:
         if self._strict and record.state == "broken":
             raise error
-        log.warning("left out: %s. %s", error.message, error.hint)
+        # Who switched it off by name knows; who made a list of others may have forgotten it.
+        known = record.state == "disabled" and discovery.DENIED in record.reason
+        log.log(logging.INFO if known else logging.WARNING, "left out: %s. %s", error, error.hint)
 
     def _shared_failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
         failure = _failure(record, hook, error)
