@@ -175,7 +175,8 @@ class RedactingFilter(logging.Filter):
         try:
             text = record.getMessage()
         except Exception as error:
-            # A wrong format, or a __str__ that raises. Left alone, logging would print the arguments to stderr, past every filter.
+            # A wrong format, or a __str__ that raises. Left alone, logging would print the
+            # arguments to stderr, past every filter.
             text = f"{record.msg} (its arguments do not fit: {type(error).__name__})"
         record.msg, record.args = redact(text), None
         if record.exc_info and record.exc_info[1] and not record.exc_text:
