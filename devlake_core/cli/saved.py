@@ -1,0 +1,152 @@
+"""Find what is saved of a plugin by name or id, and say what there is if it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from devlake_core.errors import UsageError
+from devlake_core.model import raw_data_params
+from devlake_core.plugin.plan import scopes_table
+from devlake_core.plugin.tables import give_tables
+from devlake_core.store.catalog import Catalog, register_secrets
+
+from .options import no_such
+
+if TYPE_CHECKING:
+    from devlake_core.model import Connection, ScopeConfig, ToolScope
+    from devlake_core.plugin.base import Plugin
+    from devlake_core.store import Store
+
+
+class Saved:
+    """Know the saved connections, scopes and scope configs of one plugin."""
+
+    def __init__(self, store: Store, plugin: Plugin) -> None:
+        give_tables(plugin)
+        self.plugin = plugin
+        name = plugin.name
+        self.connections: Catalog[Connection] = Catalog(
+            store, plugin.connection_type, f"connection of {name}"
+        )
+        self.scopes: Catalog[ToolScope] = Catalog(store, plugin.tool_scope_type, f"scope of {name}")
+        self.configs: Catalog[ScopeConfig] = Catalog(
+            store, plugin.scope_config_type, f"config of {name}"
+        )
+
+    def connection(self, name: str | None) -> Connection:
+        """Return a connection by name or id; without a name the only one.
+
+        A plugin whose connections need nothing gets one called ``default``.
+
+        Raises:
+            UsageError: there is none of that name, none at all, or more than one.
+        """
+        key = self.connection_key(name, make=True)
+        [connection] = self.connections.rows(id=key["id"])
+        register_secrets(connection)
+        return connection
+
+    def connection_key(self, name: str | None, *, make: bool = False) -> dict[str, Any]:
+        """Return id and name of a connection, without reading its secrets.
+
+        Args:
+            name: its name or id; None for the only one.
+            make: whether to make one where there is none and none needs a value.
+
+        Raises:
+            UsageError: as :meth:`connection`.
+        """
+        plugin = self.plugin
+        there = self.connections.shown()
+        if name is not None:
+            found = [item for item in there if item["name"] == name] or [
+                item for item in there if str(item["id"]) == name
+            ]
+            if not found:
+                raise no_such("connection", name, [i["name"] for i in there], f" of {plugin.name}")
+            return found[0]
+        if len(there) == 1:
+            return there[0]
+        if there:
+            names = ", ".join(item["name"] for item in there)
+            message = f"{plugin.name} has {len(there)} connections"
+            raise UsageError(message, hint=f"say --connection with one of: {names}")
+        if make and not needed_fields(plugin):
+            row = plugin.connection_type(name="default")
+            number = self.connections.add(row, name="default")
+            return {"id": number, "name": "default"}
+        message = f"{plugin.name} has no connection yet"
+        raise UsageError(message, hint=f"devlake connections add {plugin.name} --help")
+
+    def find_scopes(self, connection_id: int, names: list[str]) -> list[ToolScope]:
+        """Return saved scopes by id or name.
+
+        Raises:
+            UsageError: one is not saved.
+        """
+        there = self.scopes.rows(connection_id=connection_id)
+        found = []
+        for name in names:
+            scope = match(there, name)
+            if scope is None:
+                known = [text for item in there for text in (item.name, item.id)]
+                raise no_such("saved scope", name, known, f" of {self.plugin.name}")
+            found.append(scope)
+        return found
+
+    def save_scope(
+        self, scope: ToolScope, connection_id: int, config_id: int | None = None
+    ) -> bool:
+        """Save a scope or bring it up to date; return whether it is new.
+
+        Args:
+            scope: the scope as the plugin made it.
+            connection_id: its connection.
+            config_id: its scope config; None leaves what it has.
+
+        Raises:
+            UsageError: its id is too long.
+        """
+        scope.connection_id = connection_id
+        scope.raw_data_params = raw_data_params(connection_id, scope.id)
+        scope.raw_data_table = scopes_table(self.plugin.name)
+        if config_id is None:
+            before = self.scopes.rows(connection_id=connection_id, id=scope.id)
+            config_id = before[0].scope_config_id if before else None
+        scope.scope_config_id = config_id
+        return self.scopes.put(scope, connection_id=connection_id, id=scope.id)
+
+    def config_of(self, scope: ToolScope) -> ScopeConfig | None:
+        """Return the saved config of a scope; None where it has none."""
+        if not scope.scope_config_id:
+            return None
+        found = self.configs.rows(id=scope.scope_config_id)
+        return found[0] if found else None
+
+    def config_key(self, name: str) -> dict[str, Any]:
+        """Return a config by name or id.
+
+        Raises:
+            UsageError: there is none.
+        """
+        there = self.configs.shown()
+        for item in there:
+            if name in (item["name"], str(item["id"])):
+                return item
+        names = [item["name"] for item in there]
+        raise no_such("config", name, names, f" of {self.plugin.name}")
+
+
+def match(scopes: list[ToolScope], name: str) -> ToolScope | None:
+    """Return the scope of an id, else of a name that only one has."""
+    for scope in scopes:
+        if str(scope.id) == name:
+            return scope
+    named = [scope for scope in scopes if scope.name == name]
+    return named[0] if len(named) == 1 else None
+
+
+def needed_fields(plugin: Plugin) -> list[str]:
+    """Return the fields that a connection of a plugin cannot do without, but for its name."""
+    fields = plugin.connection_type.model_fields
+    return [name for name, info in fields.items() if info.is_required() and name != "name"]
