@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -95,17 +95,21 @@ def plugin_argument(command: F) -> F:
     return click.argument("plugin", shell_complete=plugin_names)(command)
 
 
-def no_such(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
-    """Return the error that says that a thing does not exist, with near matches or all there are.
+def no_such(what: str, name: str, known: Iterable[str], where: str = "") -> NoReturn:
+    """Say that a thing does not exist, with near matches or all there are.
 
     Args:
         what: the kind of thing.
         name: the name that was asked for.
         known: the names that there are.
         where: where it was looked for.
+
+    Raises:
+        UsageError: always.
     """
     names = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, names, 3)
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     hint = f"did you mean {' or '.join(near)}?" if near else f"there is {shown or 'none yet'}"
-    return UsageError(f"there is no {what} {name!r}{where}", hint=hint)
+    message = f"there is no {what} {name!r}{where}"
+    raise UsageError(message, hint=hint)

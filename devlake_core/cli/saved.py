@@ -63,7 +63,7 @@ class Saved:
                 item for item in there if str(item["id"]) == name
             ]
             if not found:
-                raise no_such("connection", name, [i["name"] for i in there], f" of {plugin.name}")
+                no_such("connection", name, [i["name"] for i in there], f" of {plugin.name}")
             return found[0]
         if len(there) == 1:
             return there[0]
@@ -90,7 +90,7 @@ class Saved:
             scope = match(there, name)
             if scope is None:
                 known = [text for item in there for text in (item.name, item.id)]
-                raise no_such("saved scope", name, known, f" of {self.plugin.name}")
+                no_such("saved scope", name, known, f" of {self.plugin.name}")
             found.append(scope)
         return found
 
@@ -134,7 +134,7 @@ class Saved:
             if name in (item["name"], str(item["id"])):
                 return item
         names = [item["name"] for item in there]
-        raise no_such("config", name, names, f" of {self.plugin.name}")
+        no_such("config", name, names, f" of {self.plugin.name}")
 
 
 def match(scopes: list[ToolScope], name: str) -> ToolScope | None:

@@ -132,7 +132,7 @@ class Selection:
             if name not in found:
                 known = [text for scope in there for text in (scope.name, scope.id)]
                 known += [s.name for s in tool.first(self._plugin, connection, SHOWN)]
-                raise no_such("scope", name, known, f" of {self._plugin.name}")
+                no_such("scope", name, known, f" of {self._plugin.name}")
         return found
 
     def _default(self, connection: Connection) -> ToolScope:

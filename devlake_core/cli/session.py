@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devlake_core.errors import SchemaError, UsageError
+from devlake_core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
@@ -118,19 +118,10 @@ class Session:
         Raises:
             SchemaError: a server's database lacks a migration.
         """
-        from devlake_core.migration import executor
+        from devlake_core.migration import ensure
 
-        plugins = list(plugins)
-        if store.dialect == "sqlite":
-            for plugin in plugins:
-                executor.ensure(store, plugin)
-            return
-        missing = executor.pending(store, plugins)
-        if missing:
-            names = " ".join(plugin.name for plugin in plugins)
-            noun = "migration" if len(missing) == 1 else "migrations"
-            message = f"{store.where} lacks {len(missing)} {noun}"
-            raise SchemaError(message, hint=f"devlake migrate {names}")
+        for plugin in plugins:
+            ensure(store, plugin)
 
     @contextmanager
     def asking(self, plugin: Plugin, connection: Any, purpose: str) -> Iterator[None]:
