@@ -1,0 +1,57 @@
+"""The domain layer's tables as one migration that creates what is missing.
+
+A database that DevLake's server made has them; there nothing is created, changed or recorded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from devlake_core.model import registry_of
+
+from . import history
+from .perform import create
+from .script import Script
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from devlake_core.store import Store
+
+DOMAIN_SCRIPT = Script(20261124000000, "create the domain layer", (), __name__)
+
+
+def domain_tables() -> list[Table]:
+    """Return all tables of the domain layer."""
+    package = importlib.import_module("devlake_core.domain")
+    for info in pkgutil.walk_packages(package.__path__, "devlake_core.domain."):
+        importlib.import_module(info.name)
+    return registry_of("devlake_core").metadata.sorted_tables
+
+
+def missing_tables(store: Store) -> list[Table]:
+    """Return the tables of the domain layer that a database lacks."""
+    found = store.tables()
+    return [table for table in domain_tables() if table.name not in found]
+
+
+def migrate_domain(store: Store) -> bool:
+    """Create the tables that are missing; return whether there were any.
+
+    The script is recorded unless the database is a server's.
+    """
+    missing = missing_tables(store)
+    if not missing:
+        return False
+    server = history.made_by(store) == "server"
+    with store.transaction() as connection:
+        for table in missing:
+            create(connection, table)
+        if not server:
+            history.ensure(connection)
+            key = (DOMAIN_SCRIPT.version, DOMAIN_SCRIPT.name)
+            if key not in history.applied(connection):
+                history.record(connection, DOMAIN_SCRIPT, history.OURS)
+    return True
