@@ -56,7 +56,7 @@ class Lake:
 def opened(url):
     store = Store.open(url)
     try:
-        executor.ensure(store, GitRepoPlugin())
+        executor.migrate(store, [GitRepoPlugin()])
         yield Lake(store)
     finally:
         store.close()
