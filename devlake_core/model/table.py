@@ -23,10 +23,11 @@ from sqlalchemy import (
     String,
     Table,
 )
+from sqlalchemy.sql.elements import conv
 from sqlmodel.main import _get_sqlmodel_field_value, get_sqlalchemy_type
 
 from .field import origin_of
-from .types import EnumText, Encrypted, JSONText, LongText, RawBytes, UTCDateTime
+from .types import Encrypted, EnumText, JSONText, LongText, RawBytes, UTCDateTime
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -137,8 +138,7 @@ def column_of(name: str, info: FieldInfo) -> Column[Any]:
         key=name,
         primary_key=key,
         nullable=nullable,
-        unique=unique or None,
-        index=index or None,
+        unique=(unique and not index) or None,
         **extra,
     )
 
@@ -168,6 +168,20 @@ def table_of(model: Any, metadata: MetaData, name: str | None = None) -> Table:
         args, options = args[:-1], args[-1]
     indexes = [index() for index in getattr(model, "__indexes__", ())]
     table = Table(table_name, metadata, *columns, *args, *indexes, **options)
-    if "raw_data_params" in table.columns and getattr(model, "__raw_index__", True):
-        Index(f"idx_{table_name}_raw_data_params", table.columns.raw_data_params)
+    _add_indexes(model, table)
     return table
+
+
+def _add_indexes(model: Any, table: Table) -> None:
+    """Give a table the indexes of its fields, named as DevLake names them."""
+    indexed = {
+        key: bool(said(info, "unique", False))
+        for key, info in model.model_fields.items()
+        if said(info, "index", False) and said(info, "sa_column") is None
+    }
+    if "raw_data_params" in table.columns and getattr(model, "__raw_index__", True):
+        indexed["raw_data_params"] = False
+    for key, unique in indexed.items():
+        # conv() lets the database's dialect shorten a name that is too long for it.
+        name = conv(f"idx_{table.name}_{key}")
+        Index(name, table.columns[key], unique=unique)
