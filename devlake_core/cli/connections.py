@@ -1,0 +1,180 @@
+"""Connections: how a plugin reaches its tool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from devlake_core.errors import ConnectionRejected, UsageError
+from devlake_core.plugin.connect import connection_of, try_connection
+
+from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
+from .output import write, write_json, write_table
+from .per_plugin import PerPlugin
+from .saved import Saved
+
+UNREACHABLE, REJECTED, FAILED = 75, 77, 1
+
+
+@click.group("connections")
+def command() -> None:
+    """Say how tools are reached: addresses and credentials, one connection per account."""
+
+
+def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
+    values = {**fields.values(options, ask=True), "name": options["name"]}
+    connection = connection_of(plugin, values)
+    with session.store() as store:
+        session.prepare(store, [plugin])
+        saved = Saved(store, plugin)
+        number = saved.connections.add(connection, name=connection.name)
+    if session.json:
+        write_json({"plugin": plugin.name, "id": number, "name": connection.name})
+        return
+    write(f"saved connection {connection.name!r} of {plugin.name} (id {number})")
+    write(f"next: devlake connections test {plugin.name} {connection.name}")
+
+
+def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
+    values = fields.values(options, ask=False)
+    if options["new_name"]:
+        values["name"] = options["new_name"]
+    if not values:
+        message = "nothing to change: no field was given"
+        raise UsageError(message, hint=f"devlake connections edit {plugin.name} --help")
+    with session.store(make=False) as store:
+        session.prepare(store, [plugin])
+        saved = Saved(store, plugin)
+        key = saved.connection_key(options["name"])
+        [before] = saved.connections.rows(id=key["id"])
+        changed = connection_of(plugin, {**before.__dict__, **values})
+        new = {name: getattr(changed, name) for name in values}
+        unique = {"name": changed.name} if "name" in values else {}
+        saved.connections.change({"id": key["id"]}, new, **unique)
+    if session.json:
+        write_json({"plugin": plugin.name, "id": key["id"], "changed": sorted(values)})
+    else:
+        write(f"changed {', '.join(sorted(values))} of connection {options['name']!r}")
+
+
+command.add_command(
+    PerPlugin(
+        "add", "Save a connection.", lambda plugin: plugin.connection_type, _add, required=True
+    )
+)
+command.add_command(
+    PerPlugin(
+        "edit",
+        "Change fields of a connection; the others stay.",
+        lambda plugin: plugin.connection_type,
+        _edit,
+        required=False,
+        named=True,
+        extra=click.option("--new-name", metavar="NAME", help="Call it otherwise."),
+    )
+)
+
+
+@command.command("list")
+@click.argument("plugins", nargs=-1, metavar="[PLUGIN…]", shell_complete=plugin_names)
+@db_option
+@json_option
+@click.pass_obj
+def list_(session: Any, plugins: tuple[str, ...]) -> None:
+    """List the saved connections, of some plugins or of all."""
+    names = plugins or [r.name for r in session.host.records() if r.kind == "plugin" and r.usable]
+    found = []
+    with session.store(make=False) as store:
+        there = store.tables()
+        for name in names:
+            plugin = session.host.load(name)
+            saved = Saved(store, plugin)
+            if str(plugin.connection_type.__tablename__) not in there:
+                continue
+            found += [{"plugin": name, **item} for item in saved.connections.shown()]
+    if session.json:
+        write_json(found)
+    elif not found:
+        write("no connection is saved: devlake connections add PLUGIN --help")
+    else:
+        rows = [
+            (i["plugin"], i["name"], str(i["id"]), i.get("endpoint") or i.get("url")) for i in found
+        ]
+        write_table(("plugin", "name", "id", "address"), rows)
+
+
+@command.command("show")
+@plugin_argument
+@click.argument("name", required=False)
+@db_option
+@json_option
+@click.pass_obj
+def show(session: Any, plugin: str, name: str | None) -> None:
+    """Show a connection, with stars in the place of its secrets."""
+    loaded = session.host.load(plugin)
+    with session.store(make=False) as store:
+        session.prepare(store, [loaded])
+        found = Saved(store, loaded).connection_key(name)
+    if session.json:
+        write_json({"plugin": plugin, **found})
+    else:
+        write_table(("field", "value"), list(found.items()))
+
+
+@command.command("test")
+@plugin_argument
+@click.argument("name", required=False)
+@connection_option
+@db_option
+@json_option
+@click.pass_obj
+def test(session: Any, plugin: str, name: str | None, connection: str | None) -> int:
+    """Ask the tool whether a connection works."""
+    loaded = session.host.load(plugin)
+    with session.store(make=False) as store:
+        session.prepare(store, [loaded])
+        found = Saved(store, loaded).connection(name or connection)
+    with session.asking(loaded, found, "test"):
+        result = try_connection(loaded, found)
+    if session.json:
+        write_json({"plugin": plugin, "name": found.name, **result.as_dict()})
+    elif result.success:
+        write(f"{plugin} {found.name}: {result.message}")
+    else:
+        message = f"connection {found.name!r} of {plugin} does not work: {result.message}"
+        hint = f"status {result.status}; devlake connections edit {plugin} {found.name} --help"
+        raise ConnectionRejected(message, hint=hint, exit_code=_code(result.status))
+    return 0 if result.success else _code(result.status)
+
+
+def _code(status: int) -> int:
+    """Return the exit code for the status of a failed test."""
+    if status in {401, 403, 407}:
+        return REJECTED
+    return UNREACHABLE if status in {429, 500, 502, 503, 504} else FAILED
+
+
+@command.command("remove")
+@plugin_argument
+@click.argument("name")
+@db_option
+@json_option
+@click.pass_obj
+def remove(session: Any, plugin: str, name: str) -> None:
+    """Remove a connection that has no scope."""
+    loaded = session.host.load(plugin)
+    with session.store(make=False) as store:
+        session.prepare(store, [loaded])
+        saved = Saved(store, loaded)
+        key = saved.connection_key(name)
+        scopes = saved.scopes.shown(connection_id=key["id"])
+        if scopes:
+            message = f"connection {key['name']!r} of {plugin} has {len(scopes)} scopes"
+            hint = f"first: devlake scopes remove {plugin} --connection {key['name']} --all"
+            raise UsageError(message, hint=hint)
+        saved.connections.remove(id=key["id"])
+    if session.json:
+        write_json({"plugin": plugin, "id": key["id"], "name": key["name"]})
+    else:
+        write(f"removed connection {key['name']!r} of {plugin}")
