@@ -35,6 +35,7 @@ Key36 = Annotated[str, Field(primary_key=True, sa_type=String(36))]
 Key40 = Annotated[str, Field(primary_key=True, sa_type=String(40))]
 Key100 = Annotated[str, Field(primary_key=True, sa_type=String(100))]
 Key255 = Annotated[str, Field(primary_key=True, sa_type=String(255))]
+IndexedKey255 = Annotated[str, Field(primary_key=True, sa_type=String(255), index=True)]
 KeyNumber = Annotated[int, Field(primary_key=True, sa_type=BigInteger, auto_increment=False)]
 Id500 = Annotated[str | None, Field(primary_key=True, sa_type=String(500))]
 Serial = Annotated[

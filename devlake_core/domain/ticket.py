@@ -10,6 +10,7 @@ from .fields import (
     Decimal,
     Flag,
     Indexed255,
+    IndexedKey255,
     IndexedText,
     Key255,
     LongText,
@@ -216,7 +217,7 @@ class IssueRelationship(NoPKModel, table=True):
 
     __tablename__ = "issue_relationships"
 
-    source_issue_id: Key255
+    source_issue_id: IndexedKey255
     target_issue_id: Key255
     original_type: Key255
 
