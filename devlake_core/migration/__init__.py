@@ -1,5 +1,9 @@
 """Schema changes as values: operations, scripts, and the executor that applies them."""
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from .builder import MigrationScriptBuilder
 from .executor import Applied, ensure, migrate, pending
 from .history import made_by
@@ -18,3 +22,14 @@ __all__ = [
     "pending",
     "scripts_of",
 ]
+
+
+class _Decorator(ModuleType):
+    """Be this module and the decorator of its name: ``dl.migration`` means both."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Mark a function as a migration script."""
+        return migration(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Decorator
