@@ -209,7 +209,7 @@ class Plugin:
         return remote.make_remote_scopes(self, connection, group_id)
 
     def make_pipeline(
-        self, pairs: Sequence[tuple[ToolScope, ScopeConfig | None]], connection: Connection
+        self, pairs: Sequence[plan.ScopeConfigPair], connection: Connection
     ) -> Pipeline:
         """Return the plan for scopes with their configs, and their domain scopes."""
         return plan.make_pipeline(self, pairs, connection)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_jsonable_python
 
 from devlake_core.errors import PluginError
-from devlake_core.model import raw_data_params, raw_table_name
+from devlake_core.model import ScopeConfig, ToolScope, raw_data_params, raw_table_name
 from devlake_core.model.naming import camel_case
 from devlake_core.model.types import as_utc
 
@@ -18,9 +18,12 @@ from .tables import give_tables
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devlake_core.model import Connection, DomainScope, ScopeConfig, ToolScope
+    from devlake_core.model import Connection, DomainScope
 
     from .base import Plugin
+
+ScopeConfigPair = tuple[ToolScope, ScopeConfig | None]
+"""A scope with its config, as plans are made of them."""
 
 SERVER_SCOPES = ("Repo", "CqProject", "CicdScope", "Board")
 """The kinds of domain scopes that DevLake's server can decode."""
@@ -50,7 +53,7 @@ def domain_scopes(plugin: Plugin, scope: ToolScope, connection_id: int | None) -
 
 def make_pipeline(
     plugin: Plugin,
-    pairs: Sequence[tuple[ToolScope, ScopeConfig | None]],
+    pairs: Sequence[ScopeConfigPair],
     connection: Connection,
 ) -> Pipeline:
     """Return the plan for scopes with their configs, and their domain scopes for the server.

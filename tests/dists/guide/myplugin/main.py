@@ -1,11 +1,12 @@
 from typing import Iterable
 
+from pydantic import SecretStr
+
 import devlake_core as dl
 from devlake_core.domain.devops import CicdScope
 from myplugin.api import MyAPI
 from myplugin.streams.comments import UserComments
 from myplugin.streams.users import Users
-from pydantic import SecretStr
 
 
 class MyPluginConnection(dl.Connection):

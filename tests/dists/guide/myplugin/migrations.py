@@ -1,10 +1,11 @@
 from typing import Optional
 
+from pydantic import SecretStr
+from sqlmodel import Field
+
 from devlake_core.migration import Dialect, MigrationScriptBuilder, migration
 from devlake_core.model import Connection, ToolModel, ToolScope
 from myplugin.models import Comment
-from pydantic import SecretStr
-from sqlmodel import Field
 
 
 @migration(20230501000001, name="initialize schemas for Plugin")

@@ -1,8 +1,9 @@
 from typing import Optional
 
+from sqlmodel import Field
+
 import devlake_core as dl
 from devlake_core.model import ToolModel
-from sqlmodel import Field
 
 
 class User(ToolModel, table=True):
