@@ -1,0 +1,190 @@
+"""Look for what is wrong here, and say what to do."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from devlake_core.errors import ConfigError, DevlakeError
+
+from .options import db_option, json_option
+from .output import write, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devlake_core.store import Store
+
+    from .session import Session
+
+BROKEN = 78
+_MARKS = {"ok": "✓", "note": "·", "warning": "!", "wrong": "✗"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Say what was looked at and how it is.
+
+    Attributes:
+        level: ``ok``, ``note``, ``warning`` or ``wrong``.
+        what: what was looked at.
+        text: how it is.
+        hint: what to do.
+    """
+
+    level: Literal["ok", "note", "warning", "wrong"]
+    what: str
+    text: str
+    hint: str = ""
+
+
+@click.command("doctor")
+@db_option
+@json_option
+@click.pass_obj
+def command(session: Any) -> int:
+    """Look for what is wrong here, and say what to do.
+
+    Looks at this Python, at each installed plugin (imported in a process of its own) and at the
+    database. Exits with 78 if something is wrong.
+    """
+    findings = []
+    for finding in _findings(session):
+        findings.append(finding)
+        if not session.json:
+            write(f"{_MARKS[finding.level]} {finding.what}: {finding.text}")
+            if finding.hint:
+                write(f"    → {finding.hint}")
+    wrong = any(finding.level == "wrong" for finding in findings)
+    if session.json:
+        write_json([asdict(finding) for finding in findings])
+    elif not wrong:
+        write("\nnothing is wrong")
+    return BROKEN if wrong else 0
+
+
+def _findings(session: Session) -> Iterator[Finding]:
+    yield from _program()
+    yield from _guests()
+    yield from _database(session)
+
+
+def _program() -> Iterator[Finding]:
+    from devlake_core.plugin.discovery import core_version
+
+    version = core_version()
+    yield Finding(
+        "ok" if version else "warning",
+        "devlake-core",
+        version or "is run from a folder, not installed",
+        "" if version else "pip install devlake-core, so that plugins can depend on it",
+    )
+    yield Finding("ok", "Python", f"{platform.python_version()} ({sys.executable})")
+    for module, extra in (("psycopg", "postgres"), ("pymysql", "mysql")):
+        if find_spec(module) is None:
+            hint = f"to use such a database: pip install 'devlake-core[{extra}]'"
+            yield Finding("note", f"driver {module}", "is not installed", hint)
+        else:
+            yield Finding("ok", f"driver {module}", "is installed")
+
+
+def _guests() -> Iterator[Finding]:
+    from devlake_core.plugin import discovery
+    from devlake_core.plugin.check import check
+
+    levels: dict[str, Any] = {"ok": "ok", "disabled": "note", "broken": "wrong"}
+    records = check(discovery.found())
+    for record in records:
+        what = f"{record.kind} {record.name}"
+        text = f"{record.source} is {record.state}" + (
+            f": {record.reason}" if record.reason else ""
+        )
+        yield Finding(levels.get(record.state, "warning"), what, text, record.hint)
+        if record.kind == "plugin" and record.state == "ok":
+            yield from _warnings(record.name)
+    if not records:
+        hint = "pip install devlake-plugin-gitrepo"
+        yield Finding("warning", "plugins", "none is installed", hint)
+
+
+def _warnings(name: str) -> Iterator[Finding]:
+    """Yield what is odd about a plugin that works; the check found that it can be imported."""
+    from devlake_core.plugin.manager import Host
+    from devlake_core.plugin.validity import warnings_of
+
+    try:
+        plugin = Host().load(name)
+    except DevlakeError as error:
+        yield Finding("wrong", f"plugin {name}", error.message, error.hint)
+        return
+    for text in warnings_of(plugin):
+        yield Finding("warning", f"plugin {name}", text, "tell its author")
+
+
+def _database(session: Session) -> Iterator[Finding]:
+    try:
+        if session.is_sqlite():
+            file = Path(session.url.partition(":///")[2])
+            if not file.exists():
+                yield Finding(
+                    "note", "database", f"{file} is not there yet; the first run makes it"
+                )
+                return
+        with session.store(make=False) as store:
+            yield Finding("ok", "database", f"{store.where} answers")
+            yield from _tables(session, store)
+    except DevlakeError as error:
+        yield Finding("wrong", "database", error.message, error.hint)
+
+
+def _tables(session: Session, store: Store) -> Iterator[Finding]:
+    from devlake_core.migration import made_by, pending
+
+    maker = made_by(store)
+    if maker == "server":
+        text = "a DevLake server made its tables: server and devlake can both use them"
+        yield Finding("ok", "tables", text)
+    elif maker:
+        text = "`devlake migrate` made its tables: do not point a DevLake server at them"
+        yield Finding("note", "tables", text)
+    plugins = []
+    for record in session.host.records():
+        if record.kind == "plugin" and record.usable:
+            try:
+                plugins.append(session.host.load(record.name))
+            except DevlakeError:
+                # Told above, with its reason.
+                continue
+    waiting = pending(store, plugins)
+    if waiting:
+        level: Any = "note" if store.dialect == "sqlite" else "wrong"
+        text = f"{len(waiting)} are pending: {', '.join(str(item) for item in waiting[:3])}"
+        yield Finding(level, "migrations", text, "run `devlake migrate`")
+    else:
+        yield Finding("ok", "migrations", "all are applied")
+    yield from _secrets(store, plugins)
+
+
+def _secrets(store: Store, plugins: list[Any]) -> Iterator[Finding]:
+    from .fields import secret_names
+    from .saved import Saved
+
+    there = store.tables()
+    for plugin in plugins:
+        kind = plugin.connection_type
+        if str(kind.__tablename__) not in there or not list(secret_names(kind)):
+            continue
+        saved = Saved(store, plugin).connections
+        try:
+            count = len(saved.rows())
+        except ConfigError as error:
+            yield Finding("wrong", f"connections of {plugin.name}", error.message, error.hint)
+            continue
+        if count:
+            yield Finding("ok", f"connections of {plugin.name}", f"{count} can be read")
