@@ -5,11 +5,7 @@ A database that DevLake's server made has them; there nothing is created, change
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from typing import TYPE_CHECKING
-
-from devlake_core.model import registry_of
 
 from . import history
 from .perform import create
@@ -25,10 +21,10 @@ DOMAIN_SCRIPT = Script(20261124000000, "create the domain layer", (), __name__)
 
 def domain_tables() -> list[Table]:
     """Return all tables of the domain layer."""
-    package = importlib.import_module("devlake_core.domain")
-    for info in pkgutil.walk_packages(package.__path__, "devlake_core.domain."):
-        importlib.import_module(info.name)
-    return registry_of("devlake_core").metadata.sorted_tables
+    # Imported here: most commands need none of these classes.
+    from devlake_core import domain
+
+    return domain.metadata.sorted_tables
 
 
 def missing_tables(store: Store) -> list[Table]:
