@@ -290,4 +290,7 @@ class Plugin:
     def _prepared(self, ctx: Context) -> Context:
         if ctx.api_type is None:
             ctx.api_type = self.api_type
+        if not ctx.streams:
+            # A stream that reads another's raw rows has to find that one.
+            ctx.streams = self.all_streams
         return ctx
