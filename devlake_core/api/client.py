@@ -79,8 +79,15 @@ class API:
             APIException: the response was resolved to failure.
             RequestError: there was no response.
         """
-        return self.send(Request("/".join(str(part).strip("/") if i else str(part).rstrip("/")
-                                          for i, part in enumerate(path)), query))
+        return self.send(
+            Request(
+                "/".join(
+                    str(part).strip("/") if i else str(part).rstrip("/")
+                    for i, part in enumerate(path)
+                ),
+                query,
+            )
+        )
 
     def post(self, *path: Any, json: Any = None, **query: Any) -> Response:
         """Ask for a path with a JSON body.
@@ -89,8 +96,11 @@ class API:
             APIException: the response was resolved to failure.
             RequestError: there was no response.
         """
-        return self.send(Request(joined(path) if len(path) > 1 else str(path[0]), query,
-                                 method="POST", json=json))
+        return self.send(
+            Request(
+                joined(path) if len(path) > 1 else str(path[0]), query, method="POST", json=json
+            )
+        )
 
     def send(self, request: Request) -> Response:
         """Send a request: hooks, transport, resolution, then paging.

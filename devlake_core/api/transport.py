@@ -120,7 +120,12 @@ _transports: dict[tuple[Any, ...], Transport] = {}
 
 def transport_for(connection: Any, proxy: str | None) -> Transport:
     """Return the transport of a connection, so that clients made again and again share it."""
-    key = (type(connection), getattr(connection, "id", None), getattr(connection, "name", None), proxy)
+    key = (
+        type(connection),
+        getattr(connection, "id", None),
+        getattr(connection, "name", None),
+        proxy,
+    )
     if key not in _transports:
         _transports[key] = Transport(proxy)
     return _transports[key]

@@ -108,6 +108,10 @@ class RawBytes(TypeDecorator[bytes]):
             mysql.LONGBLOB() if dialect.name in {"mysql", "mariadb"} else LargeBinary()
         )
 
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """Return the bytes as they are."""
+        return value
+
 
 class JSONText(TypeDecorator[Any]):
     """Keep a JSON value: ``jsonb`` on PostgreSQL, ``longtext`` on MySQL, ``text`` on SQLite.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
-
+from .clean import Cleaner
 from .faults import row_fault
+from .found import found_table
 from .statements import Statements
-from .values import Cleaner, Shaper
+from .values import Shaper, UnfitError
 from .write_postgresql import Staging
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from .engine import Store
 
-Row = tuple[Any, ...]
-Write = "Callable[[Connection, list[Row]], None]"
-
-_MYSQL_BYTES = {"TINYTEXT": 255, "TEXT": 65_535}
+    Row = tuple[Any, ...]
+    Numbered = list[tuple[int, Row]]
+    Write = Callable[[Connection, list[Row]], None]
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Written:
     Attributes:
         written: how many rows were sent to the table, duplicates of a key counted once.
         truncated: how many values were cut to their column's length, by column.
-        rejected: the position of each row that the database refused, and why.
+        rejected: the position of each row that cannot be stored, and why (without its values).
     """
 
     written: int = 0
@@ -44,12 +43,18 @@ class Written:
 class Writer:
     """Write rows of one table; everything that can be prepared is prepared once.
 
+    Errors that are not about a row's values leave as the driver raised them: the store's
+    ``transaction()`` translates them.
+
     Args:
         store: the database.
         table: the table; columns are named by ``column.name`` in SQL.
         stamp: the run's time, for ``created_at`` and ``updated_at``.
         newer_wins: a row of the same raw table stays if its raw id is greater.
         columns: the keys of the columns that are written; all where left out.
+
+    Raises:
+        SchemaError: the database lacks the table or one of the columns.
     """
 
     def __init__(
@@ -64,22 +69,27 @@ class Writer:
         self.columns: tuple[Column[Any], ...] = tuple(
             table.columns if columns is None else (table.c[name] for name in columns)
         )
-        self._store = store
-        self._shaper = Shaper(self.columns, store, stamp)
-        found = _found_columns(store, table)
-        lengths = {name: size for name, kind in found.items() if (size := _length(kind, store))}
-        self._cleaner = Cleaner(self.columns, lengths, store)
+        found = found_table(store, table, self.columns)
+        self._shaper = Shaper(self.columns, store, stamp, found)
+        self._cleaner = Cleaner(self.columns, store, found)
         self._key = [i for i, column in enumerate(self.columns) if column.primary_key]
-        statements = Statements(store, table, self.columns, newer_wins=newer_wins)
+        names = {column.name: i for i, column in enumerate(self.columns)}
+        self._age = (
+            (names["_raw_data_table"], names["_raw_data_id"])
+            if newer_wins and {"_raw_data_table", "_raw_data_id"} <= names.keys()
+            else None
+        )
+        statements = Statements(store, table, self.columns, found, newer_wins=self._age is not None)
         self._insert = statements.insert
         self._upsert = statements.upsert
         self._staging = (
-            Staging(statements, self.columns, found) if store.dialect == "postgresql" else None
+            Staging(store, statements, self.columns, found)
+            if store.dialect == "postgresql" and found.temporary
+            else None
         )
 
     def append(self, connection: Connection, rows: Sequence[Row]) -> Written:
-        """Insert rows in the caller's transaction."""
-        shaped = [(i, self._shaper.shape(row)) for i, row in enumerate(rows)]
+        """Insert rows in the caller's transaction; the database numbers them."""
 
         def write(connection: Connection, part: list[Row]) -> None:
             if self._staging is not None and self._staging.worth_it(part):
@@ -87,19 +97,11 @@ class Writer:
             else:
                 connection.exec_driver_sql(self._insert, part)
 
-        return self._write(connection, shaped, write)
+        return self._write(connection, *self._shaper.shape(rows), write)
 
     def upsert(self, connection: Connection, rows: Sequence[Row]) -> Written:
         """Insert or update rows by key in the caller's transaction; the last of a key wins."""
-        shape = self._shaper.shape
-        key = self._key
-        latest = {tuple(row[i] for i in key): (n, row) for n, row in enumerate(rows)}
-        shaped = [(number, shape(row)) for number, row in latest.values()]
-        try:
-            # Two writers that take rows in one order cannot deadlock.
-            shaped.sort(key=lambda item: [item[1][i] for i in key])
-        except TypeError:
-            pass  # a None in a key: the database will say so
+        shaped, bad = self._shaper.shape(rows)
 
         def write(connection: Connection, part: list[Row]) -> None:
             if self._staging is not None and self._staging.worth_it(part):
@@ -107,78 +109,80 @@ class Writer:
             else:
                 connection.exec_driver_sql(self._upsert, part)
 
-        return self._write(connection, shaped, write)
+        return self._write(connection, self._sorted(shaped, bad), bad, write)
+
+    def _sorted(self, rows: Numbered, bad: list[tuple[int, str]]) -> Numbered:
+        """Return one row for each key, in the order of the keys.
+
+        Two writers that take rows in one order do not deadlock, and PostgreSQL refuses a
+        statement that has a key twice.
+        """
+        key, age = self._key, self._age
+        latest: dict[tuple[Any, ...], tuple[int, Row]] = {}
+        for item in rows:
+            row = item[1]
+            name = tuple([row[i] for i in key])
+            if None in name:
+                bad.append((item[0], "a value of the key is missing"))
+            elif age is None or not _is_older(row, latest.get(name), age):
+                latest[name] = item
+        return [latest[name] for name in sorted(latest)]
 
     def _write(
-        self, connection: Connection, rows: list[tuple[int, Row]], write: Callable[..., None]
+        self, connection: Connection, rows: Numbered, bad: list[tuple[int, str]], write: Write
     ) -> Written:
-        result = Written()
-        if rows and not self._tried(connection, [row for _, row in rows], write):
-            cleaned = []
+        result = Written(rejected=bad)
+        if rows and self._tried(connection, rows, write) is not None:
+            cleaned: Numbered = []
+            refused: list[tuple[int, str]] = []
             for number, row in rows:
                 try:
                     cleaned.append((number, self._cleaner.clean(row, result.truncated)))
-                except ValueError as error:
-                    result.rejected.append((number, str(error)))
-            self._bisect(connection, cleaned, write, result)
-        result.written = len(rows) - len(result.rejected)
+                except UnfitError as error:
+                    refused.append((number, str(error)))
+            self._bisect(connection, cleaned, write, refused)
+            bad.extend(refused)
+            result.written = len(rows) - len(refused)
+        else:
+            result.written = len(rows)
+        bad.sort()
         return result
 
     def _bisect(
-        self,
-        connection: Connection,
-        rows: list[tuple[int, Row]],
-        write: Callable[..., None],
-        result: Written,
+        self, connection: Connection, rows: Numbered, write: Write, bad: list[tuple[int, str]]
     ) -> None:
         """Write what can be written, by halves, until only the bad rows are left."""
-        reason: list[str] = []
-        if not rows or self._tried(connection, [row for _, row in rows], write, reason):
+        reason = self._tried(connection, rows, write) if rows else None
+        if reason is None:
             return
         if len(rows) == 1:
-            result.rejected.append((rows[0][0], reason[0]))
+            bad.append((rows[0][0], reason))
             return
         middle = len(rows) // 2
-        self._bisect(connection, rows[:middle], write, result)
-        self._bisect(connection, rows[middle:], write, result)
+        self._bisect(connection, rows[:middle], write, bad)
+        self._bisect(connection, rows[middle:], write, bad)
 
-    def _tried(
-        self,
-        connection: Connection,
-        rows: list[Row],
-        write: Callable[..., None],
-        reason: list[str] | None = None,
-    ) -> bool:
-        """Write rows under a savepoint; return False if a value in them was refused."""
+    def _tried(self, connection: Connection, rows: Numbered, write: Write) -> str | None:
+        """Write rows under a savepoint; return why a value in them was refused, if one was."""
         savepoint = connection.begin_nested()
         try:
-            write(connection, rows)
+            write(connection, [row for _, row in rows])
         except Exception as error:
-            words = row_fault(error)
-            if words is None:
+            reason = row_fault(error)
+            if reason is None:
                 raise
             savepoint.rollback()
-            if reason is not None:
-                reason.append(words)
-            return False
+            return reason
         savepoint.commit()
-        return True
+        return None
 
 
-def _found_columns(store: Store, table: Table) -> dict[str, Any]:
-    """Return the types of the columns as they are in the database; nothing on SQLite."""
-    if store.dialect == "sqlite":
-        return {}  # it checks neither lengths nor types
-    with store.reading() as connection:
-        return {c["name"]: c["type"] for c in inspect(connection).get_columns(table.name)}
-
-
-def _length(kind: Any, store: Store) -> int | None:
-    """Return how long a text may be: in characters, or negative in bytes."""
-    length = getattr(kind, "length", None)
-    if isinstance(length, int):
-        return length
-    if store.dialect == "mysql":
-        size = _MYSQL_BYTES.get(type(kind).__name__.upper())
-        return None if size is None else -size
-    return None
+def _is_older(row: Row, other: tuple[int, Row] | None, age: tuple[int, int]) -> bool:
+    """Return whether a row's raw row is older than that of the other row of its key."""
+    if other is None:
+        return False
+    table, number = age
+    mine, theirs = row[number], other[1][number]
+    if row[table] != other[1][table] or mine is None or theirs is None:
+        return False
+    return bool(mine < theirs)

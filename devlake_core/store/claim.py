@@ -23,6 +23,7 @@ from sqlalchemy import insert, select, text, update
 from devlake_core.errors import Fenced, ScopeBusy
 from devlake_core.model.types import as_utc
 
+from .faults import translated
 from .ledger import state_table
 
 if TYPE_CHECKING:
@@ -188,19 +189,17 @@ def _lock(store: Store, plugin: str, params: str, deadline: float) -> Iterator[N
     else:
         ask, free = text("SELECT GET_LOCK(:key, 0)"), text("SELECT RELEASE_LOCK(:key)")
         key = "devlake:" + digest.hex()[:48]
-    with store.reading() as connection:
+    # Outside any transaction: an idle one would hold back PostgreSQL's clean-up for hours.
+    with translated(store.where), store.engine.connect() as session:
+        connection = session.execution_options(isolation_level="AUTOCOMMIT")
         while not connection.execute(ask, {"key": key}).scalar():
-            connection.rollback()
             if time.monotonic() >= deadline:
                 raise _busy(plugin, params, _holder(store, plugin, params))
             time.sleep(_POLL)
-        # Not inside a transaction: an idle one would hold back PostgreSQL's clean-up for hours.
-        connection.commit()
         try:
             yield
         finally:
             connection.execute(free, {"key": key})
-            connection.commit()
 
 
 def _holder(store: Store, plugin: str, params: str) -> dict[str, Any]:

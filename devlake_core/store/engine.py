@@ -92,8 +92,8 @@ class Store:
                 charset = connection.exec_driver_sql("SELECT @@character_set_database").scalar()
                 if charset != "utf8mb4":
                     logger.warning(
-                        "%s has the character set %s: signs that it lacks (emoji) become U+FFFD; "
-                        "utf8mb4 keeps them",
+                        "%s has the character set %s: it lacks signs (emoji in utf8mb3, which "
+                        "become U+FFFD); utf8mb4 has all",
                         self.where,
                         charset,
                     )
@@ -114,10 +114,8 @@ class Store:
             StoreError: the disk is full, the database is read-only …
             SchemaError: a table or column is missing.
         """
-        with translated(self.where), self.engine.connect() as connection:
-            # Begun by hand: what fails in BEGIN (a lock, a lost server) is translated as well.
-            with connection.begin():
-                yield connection
+        with translated(self.where), self.engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -175,7 +173,7 @@ def _engine(url: URL) -> Engine:
         plain = plain.difference_update_query(["ssl_cert", "ssl_check_hostname"])
     try:
         engine = create_engine(
-            plain, poolclass=NullPool, hide_parameters=True, connect_args=arguments
+            plain, hide_parameters=True, connect_args=arguments, **_pool(dialect)
         )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         message = f"the driver for {describe(url)} is not installed"
@@ -184,11 +182,21 @@ def _engine(url: URL) -> Engine:
     if dialect == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.driver == "pymysql" and "read_timeout" not in url.query:
+        event.listen(engine, "connect", _lift_read_timeout)
     return engine
 
 
+def _pool(dialect: str) -> dict[str, Any]:
+    # A server's connection costs milliseconds, SQLite's next to nothing. A store is opened by the
+    # process that uses it and never lives through a fork.
+    return {"poolclass": NullPool} if dialect == "sqlite" else {"pool_size": 2, "max_overflow": 3}
+
+
 def _postgresql_arguments(url: URL) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"options": f"{url.query.get('options', '')} -ctimezone=UTC".strip()}
+    arguments: dict[str, Any] = {
+        "options": f"{url.query.get('options', '')} -ctimezone=UTC".strip()
+    }
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
     if "application_name" not in url.query:
@@ -203,6 +211,8 @@ def _mysql_arguments(url: URL) -> dict[str, Any]:
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
     if url.get_driver_name() == "pymysql":
+        # Its connect_timeout ends with the TCP connection; see _lift_read_timeout().
+        arguments.setdefault("read_timeout", arguments.get("connect_timeout", CONNECT_SECONDS))
         context = _tls(url)
         if context is False:
             arguments["ssl_disabled"] = True
@@ -240,6 +250,11 @@ def _tls(url: URL) -> ssl.SSLContext | Literal[False] | None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _lift_read_timeout(connection: Any, _record: Any) -> None:
+    """Let a statement take its time, once a server that is silent was given up."""
+    connection._read_timeout = None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import DecimalException
+from typing import TYPE_CHECKING
 
 from sqlalchemy import exc
 
 from devlake_core.errors import ConfigError, DevlakeError, SchemaError, StoreError, StoreUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Conflict(StoreError):
@@ -47,6 +50,8 @@ _POSTGRESQL: dict[str, tuple[int, str]] = {
     "42501": (_CONFIG, "the user lacks a privilege"),
     "28": (_CONFIG, "the user was refused"),
     "3D000": (_CONFIG, "the database does not exist"),
+    # Two keys became one when they were mended.
+    "21000": (_ROW, "a key is there twice"),
     "22001": (_ROW, "a value is too long"),
     "22003": (_ROW, "a number is out of range"),
     "22": (_ROW, "a value does not fit its column"),
@@ -57,14 +62,17 @@ _POSTGRESQL: dict[str, tuple[int, str]] = {
 }
 _MYSQL: dict[int, tuple[int, str]] = {
     **dict.fromkeys(
-        (0, 1043, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 2002, 2003)
-        + (2005, 2006, 2012, 2013, 2014, 2055, 4031),
-        (_UNREACHABLE, "the connection was lost or refused"),
+        (0, 1043, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927),
+        (_UNREACHABLE, "the connection was lost"),
     ),
     **dict.fromkeys(
-        (1040, 1203, 1226), (_UNREACHABLE, "the server has too many connections")
+        (2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 4031),
+        (_UNREACHABLE, "the connection was lost or refused"),
     ),
-    **dict.fromkeys((1020, 1205, 1206, 1213, 3572), (_CONFLICT, "another transaction was in the way")),
+    **dict.fromkeys((1040, 1203, 1226), (_UNREACHABLE, "the server has too many connections")),
+    **dict.fromkeys(
+        (1020, 1205, 1206, 1213, 3572), (_CONFLICT, "another transaction was in the way")
+    ),
     **dict.fromkeys((1969, 3024), (_CONFLICT, "the server cancelled the statement")),
     **dict.fromkeys((3, 28, 1021, 1026, 1030, 1041, 1114), (_STORE, "the disk is full or failed")),
     **dict.fromkeys((1036, 1223, 1290, 1792, 1836), (_STORE, "the database is read-only")),
@@ -185,8 +193,13 @@ def _classify(error: BaseException) -> tuple[int, str]:
         return _classify_psycopg(error)
     if module in {"pymysql", "MySQLdb"}:
         code = error.args[0] if error.args else 0
-        number = code if isinstance(code, int) else -1
-        return _MYSQL.get(number, (_STORE, f"the database reported error {code!s:.40}"))
+        if not isinstance(code, int):
+            # Raised by the driver itself: a value that it cannot spell, or a broken stream.
+            names = {base.__name__ for base in type(error).__mro__}
+            if names & {"ProgrammingError", "DataError"}:
+                return _ROW, "a value cannot be stored"
+            return _UNREACHABLE, "the connection was lost"
+        return _MYSQL.get(code, (_STORE, f"the database reported error {code}"))
     if module == "sqlite3":
         return _classify_sqlite(error)
     if isinstance(error, _UNBINDABLE):
@@ -229,5 +242,7 @@ def _column_of(error: BaseException) -> str | None:
     if named:
         return str(named)
     text = str(error.args[-1]) if error.args else ""
-    match = re.search(r"[Cc]olumn '(?:[^']*\.)?([A-Za-z0-9_]+)'|constraint failed: \w+\.(\w+)", text)
+    match = re.search(
+        r"[Cc]olumn '(?:[^']*\.)?([A-Za-z0-9_]+)'|constraint failed: \w+\.(\w+)", text
+    )
     return (match[1] or match[2]) if match else None

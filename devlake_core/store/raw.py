@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import delete, func, insert, inspect, literal, select, text, update
 
@@ -24,12 +25,18 @@ class RawRow(NamedTuple):
     input: bytes | None
 
 
+_ready: WeakKeyDictionary[Store, set[str]] = WeakKeyDictionary()
+
+
 def ensure_raw(store: Store, plugin: str, *names: str) -> None:
     """Make a plugin's ledgers and the named raw tables where they are missing.
 
     A raw table that pydevlake made holds at most 64 KB a record on MySQL and has no index on
     ``params``; it is widened once, the one change to a found table.
     """
+    ready = _ready.setdefault(store, set())
+    if ready.issuperset(names) and plugin in ready:
+        return
     wanted = [*ledger_tables(plugin), *(raw_table(name) for name in names)]
     found = store.tables()
     missing = [table for table in wanted if table.name not in found]
@@ -40,6 +47,7 @@ def ensure_raw(store: Store, plugin: str, *names: str) -> None:
     for name in names:
         if name in found:
             _widen(store, raw_table(name))
+    ready.update(names, (plugin,))
 
 
 def _widen(store: Store, table: Table) -> None:

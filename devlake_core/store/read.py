@@ -2,55 +2,131 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy import and_, literal, or_, select, tuple_, type_coerce
+from sqlalchemy.types import NullType
+
+from devlake_core.model.types import as_utc
+
+from .values import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Table
 
     from .engine import Store
+
+    Row = tuple[Any, ...]
+
+_RAW = NullType()
 
 
 def read_batches(
     store: Store,
     table: Table,
-    columns: Sequence[Column[Any]],
+    columns: Sequence[Column[Any]] | None = None,
     *,
     where: ColumnElement[bool] | None = None,
+    key: Sequence[Column[Any]] | None = None,
     size: int = 2000,
-) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows in the order of the primary key, in batches.
+    connection: Connection | None = None,
+) -> Iterator[list[Row]]:
+    """Yield rows in the order of a key, in batches, with their values as models have them.
 
-    The reader may write between two batches; a row that is written behind the position meanwhile
-    is not seen, one ahead of it is.
+    Nothing is open between two batches, so the caller may write meanwhile. A row that is written
+    behind the position is not seen, one ahead of it is.
+
+    Args:
+        store: the database.
+        table: the table.
+        columns: what is read; all columns where left out.
+        where: which rows.
+        key: columns that are never NULL and together unique; the primary key where left out.
+        size: how many rows a batch has.
+        connection: a connection to read on; a short one for each batch where left out.
     """
-    key = list(table.primary_key.columns)
-    positions = [list(columns).index(column) for column in key]
-    query = select(*columns).order_by(*key).limit(size)
+    wanted = list(table.columns) if columns is None else list(columns)
+    keys = list(table.primary_key.columns) if key is None else list(key)
+    extra = [column for column in keys if column not in set(wanted)]
+    positions = [[*wanted, *extra].index(column) for column in keys]
+    converts = [
+        (position, convert)
+        for position, column in enumerate(wanted)
+        if (convert := reader(column, store)) is not None
+    ]
+    # SQLAlchemy's own conversions, value by value and row by row, would cost several times more.
+    query = select(*(type_coerce(column, _RAW) for column in (*wanted, *extra)))
+    query = query.order_by(*keys).limit(size)
     if where is not None:
         query = query.where(where)
-    last: list[Any] | None = None
+    page = query
     while True:
-        page = query if last is None else query.where(_after(store, key, last))
-        with store.reading() as connection:
-            rows: list[Any] = list(connection.execute(page).all())
+        with nullcontext(connection) if connection is not None else store.reading() as reading:
+            rows = reading.execute(page).all()
         if rows:
-            yield rows
+            last = [rows[-1][position] for position in positions]
+            page = query.where(_after(store, keys, last))
+            yield _converted(rows, len(wanted), converts)
         if len(rows) < size:
             return
-        last = [rows[-1][position] for position in positions]
+
+
+def reader(column: Column[Any], store: Store) -> Callable[[Any], Any] | None:
+    """Return what makes a model's value of a driver's; None where they are the same."""
+    kind = kind_of(column, store)
+    if kind == "time":
+        return {"sqlite": _time_of_text, "mysql": _time_of_mysql}.get(store.dialect)
+    if kind == "json":
+        return _json
+    if kind == "bytes" or (kind == "decimal" and store.dialect == "postgresql"):
+        return None
+    dialect = store.engine.dialect
+    return column.type.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _converted(
+    rows: Sequence[Any], width: int, converts: list[tuple[int, Callable[[Any], Any]]]
+) -> list[Row]:
+    columns: list[Any] = list(zip(*rows, strict=True))[:width]
+    for position, convert in converts:
+        columns[position] = [convert(value) for value in columns[position]]
+    return list(zip(*columns, strict=True))
+
+
+def _time_of_text(value: Any) -> datetime | None:
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(value + "+00:00")
+    except ValueError:
+        # It says its zone itself.
+        return as_utc(datetime.fromisoformat(value))
+
+
+def _time_of_mysql(value: Any) -> datetime | None:
+    # The driver gives the zero date, which is no date, as text.
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str | bytes) else value
 
 
 def _after(store: Store, key: list[Column[Any]], last: list[Any]) -> ColumnElement[bool]:
-    """Return the condition for rows after a key, in the form that the database uses an index for."""
-    if store.dialect != "mysql" or len(key) == 1:
-        return tuple_(*key) > tuple_(*last) if len(key) > 1 else key[0] > last[0]
+    """Return the condition for rows after a key, in the form whose index the database uses."""
+    values = [literal(value, _RAW) for value in last]
+    if len(key) == 1:
+        return key[0] > values[0]
+    if store.dialect != "mysql":
+        return tuple_(*key) > tuple_(*values)
     return or_(
         *(
-            and_(*(c == v for c, v in zip(key[:n], last[:n], strict=True)), key[n] > last[n])
+            and_(*(c == v for c, v in zip(key[:n], values[:n], strict=True)), key[n] > values[n])
             for n in range(len(key))
         )
     )

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
     from .engine import Store
+    from .found import FoundTable
 
-ORIGIN = ("raw_data_params", "raw_data_table", "raw_data_id", "raw_data_remark")
 TIMES = ("created_at", "updated_at")
+# In the order of assignment: what decides whose row is newer is overwritten last.
+ORIGIN = ("_raw_data_params", "_raw_data_remark", "_raw_data_id", "_raw_data_table")
 
 
 class Statements:
@@ -23,98 +25,98 @@ class Statements:
     """
 
     def __init__(
-        self, store: Store, table: Table, columns: Sequence[Column[Any]], *, newer_wins: bool
+        self,
+        store: Store,
+        table: Table,
+        columns: Sequence[Column[Any]],
+        found: FoundTable,
+        *,
+        newer_wins: bool,
     ) -> None:
         quote = store.engine.dialect.identifier_preparer.quote
         self._dialect = store.dialect
-        self.table = quote(table.name)
+        self._found = found.columns
+        self._newer_wins = newer_wins
         self.quote: Callable[[str], str] = quote
-        self._columns = columns
-        self._newer_wins = newer_wins and table.c.get("raw_data_id") is not None
-        self.names = [quote(column.name) for column in columns]
-        self.keys = [quote(column.name) for column in columns if column.primary_key]
-        self._names = {column.key: quote(column.name) for column in columns}
-        mark = "?" if store.dialect == "sqlite" else "%s"
+        self.table = quote(table.name)
+        names = [column.name for column in columns]
+        keys = [column.name for column in columns if column.primary_key]
+        self.keys = [quote(name) for name in keys]
+        self.names = [quote(name) for name in names]
+        self._updated = "updated_at" if "updated_at" in names else None
+        self._real = [name for name in names if name not in {*keys, *TIMES, *ORIGIN}]
+        self._origin = [name for name in ORIGIN if name in names]
         self.head = f"INSERT INTO {self.table} ({', '.join(self.names)})"
-        marks = ", ".join([mark] * len(columns))
+        marks = ", ".join(["?" if store.dialect == "sqlite" else "%s"] * len(columns))
         self.insert = f"{self.head} VALUES ({marks})"
-        self.tail = self._mysql_tail() if store.dialect == "mysql" else self._conflict_tail()
+        self.tail = self._on_duplicate_key() if store.dialect == "mysql" else self._on_conflict()
         self.upsert = f"{self.insert} {self.tail}"
 
-    @property
-    def _real(self) -> list[str]:
-        """Return the columns that say something of the record, but for the key."""
-        return [
-            self._names[column.key]
-            for column in self._columns
-            if not column.primary_key and column.key not in {*ORIGIN, *TIMES}
-        ]
-
-    @property
-    def _origin(self) -> list[str]:
-        return [self._names[key] for key in ORIGIN if key in self._names]
-
-    def _conflict_tail(self) -> str:
+    def _on_conflict(self) -> str:
         """Return the rest of an upsert on SQLite and PostgreSQL."""
-        keys = ", ".join(self.keys)
-        table = self.table
-        sets = [f"{name} = excluded.{name}" for name in (*self._real, *self._origin)]
-        updated = self._names.get("updated_at")
-        if updated and self._real:
-            differs = "IS NOT" if self._dialect == "sqlite" else "IS DISTINCT FROM"
-            changed = " OR ".join(f"{table}.{n} {differs} excluded.{n}" for n in self._real)
+        if not self.keys:
+            return ""
+        target = f"ON CONFLICT ({', '.join(self.keys)})"
+        sets = [
+            f"{self.quote(name)} = excluded.{self.quote(name)}"
+            for name in (*self._real, *self._origin)
+        ]
+        if self._updated and self._real:
+            updated = self.quote(self._updated)
+            changed = " OR ".join(self._differs(name) for name in self._real)
             sets.append(
                 f"{updated} = CASE WHEN {changed} THEN excluded.{updated} "
-                f"ELSE {table}.{updated} END"
+                f"ELSE {self.table}.{updated} END"
             )
-        if not keys:
-            return ""
         if not sets:
-            return f"ON CONFLICT ({keys}) DO NOTHING"
-        tail = f"ON CONFLICT ({keys}) DO UPDATE SET {', '.join(sets)}"
-        if self._newer_wins:
-            raw_id, raw_table = self._names["raw_data_id"], self._names["raw_data_table"]
-            tail += (
-                f" WHERE {table}.{raw_table} <> excluded.{raw_table} "
-                f"OR {table}.{raw_table} IS NULL OR {table}.{raw_id} IS NULL "
-                f"OR {table}.{raw_id} <= excluded.{raw_id}"
-            )
-        return tail
+            return f"{target} DO NOTHING"
+        newer = f" WHERE {self._newer('excluded.{}')}" if self._newer_wins else ""
+        return f"{target} DO UPDATE SET {', '.join(sets)}{newer}"
 
-    def _mysql_tail(self) -> str:
+    def _differs(self, name: str) -> str:
+        """Return the condition that a column's value changes, with NULL as a value."""
+        column = self.quote(name)
+        if self._dialect == "mysql":
+            old, new = column, f"VALUES({column})"
+            if self._found[name].collation.endswith("_ci"):
+                # Where A equals a, a changed case would go unseen.
+                old, new = f"CAST({old} AS BINARY)", f"CAST({new} AS BINARY)"
+            return f"NOT ({old} <=> {new})"
+        if self._dialect == "sqlite":
+            return f"{self.table}.{column} IS NOT excluded.{column}"
+        # PostgreSQL cannot compare two json values, only their texts.
+        cast = "::text" if self._found[name].kind == "json" else ""
+        return f"{self.table}.{column}{cast} IS DISTINCT FROM excluded.{column}{cast}"
+
+    def _newer(self, incoming: str) -> str:
+        """Return the condition that the incoming row may replace the one that is there."""
+        table, number = self.quote("_raw_data_table"), self.quote("_raw_data_id")
+        old_table, old_number = f"{self.table}.{table}", f"{self.table}.{number}"
+        return (
+            f"{old_table} IS NULL OR {old_number} IS NULL "
+            f"OR {old_table} <> {incoming.format(table)} "
+            f"OR {old_number} <= {incoming.format(number)}"
+        )
+
+    def _on_duplicate_key(self) -> str:
         """Return the rest of an upsert on MySQL, whose assignments see the ones before them.
 
-        So ``updated_at`` comes first and the origin, which decides who wins, comes last.
+        So ``updated_at`` comes first, and what decides who is newer comes last.
         """
-        real = self._real
-        updated = self._names.get("updated_at")
-        newer = ""
-        if self._newer_wins:
-            raw_id, raw_table = self._names["raw_data_id"], self._names["raw_data_table"]
-            newer = (
-                f"{raw_table} <> VALUES({raw_table}) OR {raw_table} IS NULL "
-                f"OR {raw_id} IS NULL OR {raw_id} <= VALUES({raw_id})"
-            )
+        newer = self._newer("VALUES({})") if self._newer_wins else ""
 
-        def value(name: str) -> str:
-            return f"IF({newer}, VALUES({name}), {name})" if newer else f"VALUES({name})"
+        def taken(name: str, condition: str) -> str:
+            column = self.quote(name)
+            value = f"VALUES({column})"
+            return f"{column} = " + (f"IF({condition}, {value}, {column})" if condition else value)
 
         sets = []
-        if updated and real:
-            changed = " OR ".join(f"NOT ({name} <=> VALUES({name}))" for name in real)
-            condition = f"({newer}) AND ({changed})" if newer else changed
-            sets.append(f"{updated} = IF({condition}, VALUES({updated}), {updated})")
-        deciding = [self._names[k] for k in ("raw_data_table", "raw_data_id") if k in self._names]
-        origin = [name for name in self._origin if name not in deciding]
-        sets += [f"{name} = {value(name)}" for name in (*real, *origin)]
-        if deciding and newer:
-            # The table first: equal ones leave the decision to the id.
-            raw_id, raw_table = self._names["raw_data_id"], self._names["raw_data_table"]
-            sets.append(f"{raw_id} = {value(raw_id)}")
-            sets.append(f"{raw_table} = VALUES({raw_table})")
-        else:
-            sets += [f"{name} = VALUES({name})" for name in deciding]
+        if self._updated and self._real:
+            changed = " OR ".join(self._differs(name) for name in self._real)
+            sets.append(taken(self._updated, f"({newer}) AND ({changed})" if newer else changed))
+        # A row that lost keeps its id, and the condition fails for the table's name once more.
+        sets += [taken(name, newer) for name in (*self._real, *self._origin)]
         if not sets:
-            first = self.keys[0] if self.keys else self.names[0]
+            first = (self.keys or self.names)[0]
             sets = [f"{first} = {first}"]
         return f"ON DUPLICATE KEY UPDATE {', '.join(sets)}"

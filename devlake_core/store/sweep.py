@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, insert, literal, select
+from sqlalchemy import case, delete, exists, insert, literal, select, true
 
 from .ledger import sweep_table
 from .raw import has_rows
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 ALL = 0
 """The note that stands for every row whose raw row is gone."""
+
+EVERYTHING = -1
+"""The note that stands for every row: the tool is empty, and a person said so."""
+
+_KINDS = {ALL: "all", EVERYTHING: "everything"}
 
 
 class Sweeper:
@@ -43,13 +48,10 @@ class Sweeper:
             connection.execute(insert(self._notes), rows)
 
     def noted(self, connection: Connection, target: str) -> set[str]:
-        """Return what is noted for a table: ``all``, ``ids``, both or nothing."""
-        kinds = connection.execute(
-            select((self._notes.c.raw_id == ALL).label("everything"))
-            .where(*self._of(target))
-            .distinct()
-        ).all()
-        return {"all" if row.everything else "ids" for row in kinds}
+        """Return what is noted for a table: ``everything``, ``all``, ``ids``."""
+        highest = case((self._notes.c.raw_id > 0, 1), else_=self._notes.c.raw_id)
+        kinds = connection.execute(select(highest).where(*self._of(target)).distinct()).scalars()
+        return {_KINDS.get(kind, "ids") for kind in kinds}
 
     def sweep(
         self, connection: Connection, target: Table, *, shared: bool, key: str = "raw_data_id"
@@ -61,8 +63,11 @@ class Sweeper:
         """
         noted = self.noted(connection, target.name)
         gone = 0
-        if noted and has_rows(connection, self._raw, self._params):
-            if "all" in noted and not (shared and self._others(connection, target)):
+        alone = not (shared and self._others(connection, target))
+        if "everything" in noted and alone:
+            gone += self._delete(connection, target, true())
+        elif noted and has_rows(connection, self._raw, self._params):
+            if "all" in noted and alone:
                 gone += self._delete(
                     connection,
                     target,

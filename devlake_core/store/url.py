@@ -35,16 +35,59 @@ _PLACE = re.compile(
     r"(?:\?(?P<query>[^#]*))?"
 )
 _LIBPQ = frozenset(
-    "application_name channel_binding client_encoding connect_timeout fallback_application_name "
-    "gssencmode gsslib host hostaddr keepalives keepalives_count keepalives_idle "
-    "keepalives_interval krbsrvname load_balance_hosts options passfile port require_auth "
-    "requirepeer service ssl_max_protocol_version ssl_min_protocol_version sslcert sslcertmode "
-    "sslcompression sslcrl sslcrldir sslkey sslmode sslnegotiation sslpassword sslrootcert sslsni "
-    "target_session_attrs tcp_user_timeout".split()
+    {
+        "application_name",
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "fallback_application_name",
+        "gssencmode",
+        "gsslib",
+        "host",
+        "hostaddr",
+        "keepalives",
+        "keepalives_count",
+        "keepalives_idle",
+        "keepalives_interval",
+        "krbsrvname",
+        "load_balance_hosts",
+        "options",
+        "passfile",
+        "port",
+        "require_auth",
+        "requirepeer",
+        "service",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcertmode",
+        "sslcompression",
+        "sslcrl",
+        "sslcrldir",
+        "sslkey",
+        "sslmode",
+        "sslnegotiation",
+        "sslpassword",
+        "sslrootcert",
+        "sslsni",
+        "target_session_attrs",
+        "tcp_user_timeout",
+    }
 )
 _MYSQL = frozenset(
-    "ca-cert connect_timeout read_timeout ssl_ca ssl_capath ssl_cert ssl_check_hostname ssl_key "
-    "tls unix_socket write_timeout".split()
+    {
+        "ca-cert",
+        "connect_timeout",
+        "read_timeout",
+        "ssl_ca",
+        "ssl_capath",
+        "ssl_cert",
+        "ssl_check_hostname",
+        "ssl_key",
+        "tls",
+        "unix_socket",
+        "write_timeout",
+    }
 )
 
 

@@ -1,70 +1,69 @@
-"""PostgreSQL: rows arrive by binary COPY, in the table itself or in a staging table."""
+"""PostgreSQL: a large batch arrives by binary COPY in a staging table of the session."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Date, DateTime, Float, Integer, LargeBinary, Numeric
-
-from devlake_core.model.types import JSONText, RawBytes, UTCDateTime
+from .values import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Column, Connection
 
+    from .engine import Store
+    from .found import FoundTable
     from .statements import Statements
 
-Row = tuple[Any, ...]
-ENOUGH = 100
-"""From how many rows on COPY is quicker than single inserts."""
+    Row = tuple[Any, ...]
 
-# A staged number is always wide: binary COPY would cut it silently to a narrower column.
-_STAGED: list[tuple[tuple[type, ...], str]] = [
-    ((UTCDateTime, DateTime), "timestamptz"),
-    ((RawBytes, LargeBinary), "bytea"),
-    ((JSONText,), "text"),
-    ((Boolean,), "bool"),
-    ((Integer,), "int8"),
-    ((Float,), "float8"),
-    ((Numeric,), "numeric"),
-    ((Date,), "date"),
-]
+ENOUGH = 500
+"""From how many rows on COPY is quicker than a pipeline of single inserts."""
 
-
-def _staged_type(column: Column[Any]) -> str:
-    for kinds, name in _STAGED:
-        if isinstance(column.type, kinds):
-            return name
-    return "text"
+# Every integer is staged in eight bytes: binary COPY cuts it silently to a narrower column, while
+# the INSERT … SELECT that follows says "out of range".
+_STAGED = {
+    "time": "timestamptz",
+    "bytes": "bytea",
+    "bool": "bool",
+    "int": "int8",
+    "float": "float8",
+}
+_TEXTS = {"text", "character varying", "character"}
 
 
 class Staging:
-    """Write batches through COPY."""
+    """Write batches of one table through COPY."""
 
     def __init__(
-        self, statements: Statements, columns: Sequence[Column[Any]], found: dict[str, Any]
+        self,
+        store: Store,
+        statements: Statements,
+        columns: Sequence[Column[Any]],
+        found: FoundTable,
     ) -> None:
-        self._types = [_staged_type(column) for column in columns]
-        names, head = statements.names, statements.head
+        names = statements.names
+        self._types = [_STAGED.get(kind_of(column, store), "text") for column in columns]
         shape = ", ".join(f"{n} {t}" for n, t in zip(names, self._types, strict=True))
-        digest = hashlib.sha256(f"{statements.table}{shape}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"{statements.table} {shape}".encode()).hexdigest()[:16]
         stage = statements.quote(f"devlake_stage_{digest}")
-        self._create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({shape}) ON COMMIT DELETE ROWS"
-        self._empty = f"DELETE FROM {stage}"
-        listed = ", ".join(names)
-        casts = ", ".join(
-            n + _cast(column, found.get(column.name))
-            for n, column in zip(names, columns, strict=True)
+        self._stage = stage
+        self._create = (
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({shape}) ON COMMIT DELETE ROWS"
         )
-        self._copy = f"COPY {stage} ({listed}) FROM STDIN (FORMAT BINARY)"
-        self._append = f"{head} SELECT {casts} FROM {stage}"
+        self._empty = f"TRUNCATE {stage}"
+        values = ", ".join(
+            _cast(name, staged, found.columns[column.name].kind)
+            for name, staged, column in zip(names, self._types, columns, strict=True)
+        )
+        self._copy = f"COPY {stage} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
+        self._append = f"{statements.head} SELECT {values} FROM {stage}"
         self._upsert = f"{self._append} {statements.tail}"
 
     def worth_it(self, rows: Sequence[Row]) -> bool:
         """Return whether a batch is large enough for COPY."""
-        return len(rows) >= ENOUGH
+        return len(rows) > ENOUGH
 
     def append(self, connection: Connection, rows: list[Row]) -> None:
         """Insert rows."""
@@ -75,22 +74,22 @@ class Staging:
         self._through(connection, rows, self._upsert)
 
     def _through(self, connection: Connection, rows: list[Row], statement: str) -> None:
+        # Made each time: a rollback takes the table with it.
         connection.exec_driver_sql(self._create)
-        with self._cursor(connection) as cursor:
-            with cursor.copy(self._copy) as copy:
-                copy.set_types(self._types)
-                for row in rows:
-                    copy.write_row(row)
-            cursor.execute(statement)
-            cursor.execute(self._empty)
+        # Rows stay until the commit, so the second batch of a transaction empties the table.
+        used = connection.info.setdefault("devlake_staged", {})
+        transaction = connection.get_transaction()
+        if used.get(self._stage) is transaction:
+            connection.exec_driver_sql(self._empty)
+        used[self._stage] = transaction
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.set_types(self._types)
+            for row in rows:
+                copy.write_row(row)
+        connection.exec_driver_sql(statement)
 
-    def _cursor(self, connection: Connection) -> Any:
-        driver: Any = connection.connection.dbapi_connection
-        return driver.cursor()
 
-
-def _cast(column: Column[Any], found: Any) -> str:
-    if isinstance(column.type, JSONText) and found is not None:
-        name = type(found).__name__.lower()
-        return f"::{name}" if name in {"json", "jsonb"} else ""
-    return ""
+def _cast(name: str, staged: str, found: str) -> str:
+    """Return a staged column as the table needs it; a length is not cast to, it would cut."""
+    return name if staged != "text" or found in _TEXTS else f"{name}::{found}"

@@ -60,9 +60,7 @@ class _Collector:
         self._ctx = run.ctx
         self._stream = run.stream
         self._columns = ("params", "data", "url", "input", "created_at")
-        self._writer = Writer(
-            run.store, run.raw, stamp=run.stamp, columns=self._columns
-        )
+        self._writer = Writer(run.store, run.raw, stamp=run.stamp, columns=self._columns)
         self._rows: list[tuple[Any, ...]] = []
         self._partitions: dict[str, dict[str, Any]] = {}
         self._input: dict[str, Any] = {}
@@ -136,9 +134,7 @@ class _Collector:
                 yield from self._of_parent(partition, parent, known.get(partition, {}))
         self._input = {}
 
-    def _of_parent(
-        self, partition: str, parent: Any, state: dict[str, Any]
-    ) -> Iterator[Progress]:
+    def _of_parent(self, partition: str, parent: Any, state: dict[str, Any]) -> Iterator[Progress]:
         stream: Any = self._stream
         try:
             for item in stream.collect(state, self._ctx, parent) or ():
@@ -167,14 +163,10 @@ class _Collector:
         source = self._input
         if given is not None:
             source = {**given, **source} if isinstance(given, dict) else {"input": given, **source}
-        self._rows.append(
-            (self._run.params, data, str(url), to_json(source), datetime.now(UTC))
-        )
+        self._rows.append((self._run.params, data, str(url), to_json(source), datetime.now(UTC)))
 
     def _due(self, seconds: float) -> bool:
-        return (
-            len(self._rows) >= BATCH or time.monotonic() - self._flushed_at >= seconds
-        )
+        return len(self._rows) >= BATCH or time.monotonic() - self._flushed_at >= seconds
 
     def _flush(self) -> Progress:
         rows, partitions = self._rows, self._partitions
@@ -183,9 +175,7 @@ class _Collector:
             if rows:
                 self._writer.append(connection, rows)
             for partition, author in partitions.items():
-                self._run.states.save_partition(
-                    connection, self._stream.name, partition, author
-                )
+                self._run.states.save_partition(connection, self._stream.name, partition, author)
 
         self._run.commit(work)
         self._ctx.counts["records"] += len(rows)

@@ -92,9 +92,7 @@ class _Convertor:
             & (table.c.raw_data_id > run.state.converted_to)
         )
         run.commit(
-            lambda connection: run.quarantine.release(
-                connection, "convert", run.state.converted_to
-            )
+            lambda connection: run.quarantine.release(connection, "convert", run.state.converted_to)
         )
         for values in read_batches(run.store, table, columns, where=where, size=SIZE):
             for value in values:
@@ -158,7 +156,9 @@ class _Convertor:
             declared = self._stream.domain_models
             if declared and model not in declared:
                 names = ", ".join(m.__name__ for m in declared)
-                message = f"{self._stream.name}: convert() gave a {model.__name__}, declared: {names}"
+                message = (
+                    f"{self._stream.name}: convert() gave a {model.__name__}, declared: {names}"
+                )
                 raise RecordError(message)
             self._targets[model] = _Target(self._run, model)
         return self._targets[model]
@@ -173,9 +173,7 @@ class _Convertor:
                 self._bad.append(Bad(target.raw_ids[index], f"{target.table.name}: {reason}"))
             for column, number in written.truncated.items():
                 self._ctx.counts["truncated"] += number
-                self._ctx.warn(
-                    f"{target.table.name}.{column}: text was cut to the column's length"
-                )
+                self._ctx.warn(f"{target.table.name}.{column}: text was cut to the column's length")
             target.upserted += written.written
             if target.has_origin and target.table.name not in run.state.domain_tables:
                 run.state.domain_tables.append(target.table.name)

@@ -9,7 +9,7 @@ from devlake_core.errors import RecordError
 from devlake_core.store import Writer, existing_rows
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
-from devlake_core.store.sweep import ALL
+from devlake_core.store.sweep import ALL, EVERYTHING
 from devlake_core.stream import Progress
 
 from .extraction import Extraction
@@ -262,7 +262,8 @@ class _Extractor:
         if before and not state.keyless:
             gone = drop_raw_before(connection, run.raw, run.params, before, state.keep)
             if gone:
-                run.sweeper.note(connection, self._group.targets(), [ALL])
+                kind = ALL if has_rows(connection, run.raw, run.params) else EVERYTHING
+                run.sweeper.note(connection, self._group.targets(), [kind])
                 run.quarantine.forget_gone(connection)
 
     def _end_of_old(self, connection: Connection) -> int:

@@ -65,9 +65,10 @@ class Extraction:
         Raises:
             RecordError: the record cannot be extracted.
         """
-        parent = self._parent_values(raw)
         try:
-            return [self._complete(raw, fields, parent) for fields in self._fields(raw)]
+            given = list(self._fields(raw))
+            parent = self._parent_values(raw) if given else {}
+            return [self._complete(raw, fields, parent) for fields in given]
         except DevlakeError:
             raise
         except ValidationError as error:
@@ -105,8 +106,11 @@ class Extraction:
             return ()
         if isinstance(given, dict | ToolModel):
             given = (given,)
-        return [self._of_model(item) if isinstance(item, ToolModel) else
-                self._default.from_value(item) for item in given if item is not None]
+        return [
+            self._of_model(item) if isinstance(item, ToolModel) else self._default.from_value(item)
+            for item in given
+            if item is not None
+        ]
 
     def _of_model(self, row: ToolModel) -> Fields:
         if not isinstance(row, self.model):
@@ -177,8 +181,9 @@ class KeyReader:
         try:
             if self._pointers:
                 record = decoded(raw.data)
-                named = dict(zip(self.fields, (resolve(record, p) for p in self._pointers),
-                                 strict=False))
+                named = dict(
+                    zip(self.fields, (resolve(record, p) for p in self._pointers), strict=False)
+                )
                 values = self._default.from_value({**named})
             else:
                 values = self._default.from_bytes(raw.data)

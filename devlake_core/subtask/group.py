@@ -48,9 +48,7 @@ class Group:
     def domain_tables(self, stream: Stream) -> list[str]:
         """Return the domain tables that a member declares or has written."""
         declared = [
-            str(model.__tablename__)
-            for model in stream.domain_models or ()
-            if has_origin(model)
+            str(model.__tablename__) for model in stream.domain_models or () if has_origin(model)
         ]
         return list(dict.fromkeys([*declared, *self.state(stream).domain_tables]))
 
