@@ -1,9 +1,8 @@
-"""A scope with a tool of its own, for tests of the data path: records in a list, rows in a store."""
+"""A scope and a store for tests of the data path: run streams, look at the tables."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, text
 
@@ -12,6 +11,9 @@ from devlake_core.store import Store, raw_table
 from devlake_core.store.ledger import ledger_tables
 from devlake_core.stream import Context, Stream
 from devlake_core.subtask import collect, convert, extract
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 VERBS = {"collect": collect, "extract": extract, "convert": convert}
 
@@ -67,7 +69,9 @@ class Lake:
         self.last = ctx
         return ctx
 
-    def run(self, scope: str = "b", verbs: str = "collect extract convert", **options: Any) -> Counter[str]:
+    def run(
+        self, scope: str = "b", verbs: str = "collect extract convert", **options: Any
+    ) -> Counter[str]:
         """Run verbs of all streams, stream by stream; return what was counted."""
         ctx = self.context(scope, **options)
         for stream in self.streams:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .paginators import Paginator
 
 
+_NO_ANSWER = "see whether the tool is up and its address is right; what came so far is kept"
+
+
 class API:
     """Ask one tool; the base of an author's client.
 
@@ -65,7 +68,7 @@ class API:
     @property
     def session(self) -> Any:
         """Return the session of ``requests`` that is used."""
-        return self._transport._open()  # noqa: SLF001 - pydevlake's authors reached for it
+        return self._transport._open()
 
     @property
     def _connection(self) -> Any:
@@ -116,10 +119,9 @@ class API:
         if response is ABORT:
             return cast("Response", None)
         paginator = self.paginator
-        if paginator is not None and not isinstance(response, PagedResponse):
-            if _is_page(paginator, response):
-                return PagedResponse(response, paginator, self)
-        return response
+        if paginator is not None and _is_page(paginator, response):
+            return PagedResponse(response, paginator, self)
+        return cast("Response", response)
 
     def pages(
         self,
@@ -161,12 +163,8 @@ class API:
                 call, resolution = self._attempt(request, attempt)
             except Truncated as error:
                 if attempt == TRIES:
-                    raise RequestError(
-                        f"{error} (tried {TRIES} times)",
-                        request=error.request,
-                        hint="see whether the tool is up and its address is right; what came so "
-                        "far is kept",
-                    ) from None
+                    message = f"{error} (tried {TRIES} times)"
+                    raise RequestError(message, request=error.request, hint=_NO_ANSWER) from None
                 runtime.count("retries")
                 runtime.pause(backoff(attempt, self.retry_seconds), str(error))
                 continue
@@ -252,8 +250,8 @@ class API:
             return url
         base = self.base_url or getattr(self._connection, "endpoint", None)
         if not base:
-            message = f"no address for {url!r}: neither base_url on the API nor endpoint on the connection"
-            raise ConfigError(message)
+            message = f"no address for {url!r}"
+            raise ConfigError(message, hint="give the API base_url, or the connection endpoint")
         return f"{str(base).rstrip('/')}/{url.lstrip('/')}"
 
 

@@ -84,6 +84,6 @@ def as_json(value: Any) -> bytes:
     try:
         return to_json(value, inf_nan_mode="constants")
     except (PydanticSerializationError, UnicodeEncodeError):
-        import json  # noqa: PLC0415 - the odd case
+        import json
 
         return json.dumps(value, default=str).encode()

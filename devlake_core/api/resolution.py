@@ -82,9 +82,9 @@ def default_resolution(response: Response) -> Resolution:
     status = response.status
     if status < _FIRST_ERROR:
         return Resolution.accept()
-    if status == 429:  # noqa: PLR2004
+    if status == 429:
         return Resolution.rate_limited("too many requests")
-    if status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":  # noqa: PLR2004
+    if status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
         return Resolution.rate_limited("the rate limit is used up")
     if status in {401, 407}:
         return Resolution.fail(
@@ -92,7 +92,7 @@ def default_resolution(response: Response) -> Resolution:
             exit_code=77,
             hint="check the connection: `devlake connections test`",
         )
-    if status == 403:  # noqa: PLR2004
+    if status == 403:
         return Resolution.fail(
             "the credentials do not allow this",
             exit_code=77,

@@ -60,4 +60,4 @@ def _time(value: str | None) -> float | None:
 
 def backoff(attempt: int, base: float) -> float:
     """Return the seconds to wait after so many tries: exponential, with full jitter."""
-    return random.uniform(0, base * 2**attempt)  # noqa: S311
+    return random.uniform(0, base * 2**attempt)

@@ -77,11 +77,11 @@ class NullRuntime:
     def after_response(self, call: Call) -> None:
         """Do nothing."""
 
-    def resolve_response(self, call: Call) -> Resolution | None:  # noqa: ARG002
+    def resolve_response(self, call: Call) -> Resolution | None:
         """Have no opinion."""
         return None
 
-    def pause(self, seconds: float, why: str) -> None:  # noqa: ARG002
+    def pause(self, seconds: float, why: str) -> None:
         """Sleep."""
         time.sleep(seconds)
 

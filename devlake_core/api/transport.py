@@ -50,7 +50,7 @@ class Transport:
             Truncated: the connection or the body broke off; another try may help.
             RequestError: the request cannot be sent so (TLS, unknown host, wrong URL).
         """
-        import requests  # noqa: PLC0415 - costs 60 ms, and only a request needs it
+        import requests
 
         _check(request, shown)
         deadline = time.monotonic() + TOTAL_SECONDS
@@ -84,7 +84,8 @@ class Transport:
                 message = f"{shown.url}: the proxy failed: {_cause(error)}"
                 raise RequestError(message, request=shown, exit_code=78) from None
             except requests.exceptions.RequestException as error:
-                raise Truncated(f"{shown.url}: {_cause(error)}", request=shown) from None
+                message = f"{shown.url}: {_cause(error)}"
+                raise Truncated(message, request=shown) from None
             found = urljoin(answer.url, target)
             _check_redirect(url, found, shown)
             if _origin(found) != _origin(url):
@@ -99,7 +100,7 @@ class Transport:
     def _open(self) -> requests.Session:
         # A forked process must not talk on its parent's connections.
         if self._session is None or self._pid != os.getpid():
-            import requests  # noqa: PLC0415
+            import requests
 
             self._session = requests.Session()
             # No credentials from ~/.netrc, no proxy that nobody named here.
@@ -110,7 +111,7 @@ class Transport:
     def _proxies(self, url: str) -> dict[str, str]:
         if self._proxy:
             return {"http": self._proxy, "https": self._proxy}
-        from requests.utils import get_environ_proxies  # noqa: PLC0415
+        from requests.utils import get_environ_proxies
 
         return dict(get_environ_proxies(url))
 

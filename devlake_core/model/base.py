@@ -6,7 +6,6 @@ mapped instance. ``orm=True`` (inherited) gives SQLModel's mapped class.
 """
 
 import sys
-from collections.abc import Callable
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -31,6 +30,9 @@ from .field import Field
 from .naming import package_name
 from .table import table_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _registries: dict[str, "registry"] = {}
 
 
@@ -45,8 +47,8 @@ def _allows_none(annotation: Any, module_name: str) -> bool:
     if isinstance(annotation, str):
         names = vars(sys.modules[module_name]) if module_name in sys.modules else {}
         try:
-            annotation = eval(annotation, dict(names))  # noqa: S307 - the author's own annotation
-        except Exception:  # noqa: BLE001 - a name that is local or comes later: judge by the text
+            annotation = eval(annotation, dict(names))
+        except Exception:
             text = annotation.replace(" ", "")
             return text.startswith(("Optional[", "typing.Optional[")) or "|None" in text
     origin = get_origin(annotation)

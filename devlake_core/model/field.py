@@ -29,7 +29,7 @@ class Origin:
     auto_increment: bool | None = None
 
 
-def Field(  # noqa: N802 - SQLModel's and pydantic's name
+def Field(
     default: Any = PydanticUndefined,
     *,
     primary_key: bool = False,

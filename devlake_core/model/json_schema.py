@@ -23,7 +23,7 @@ def _inlined(schema: Any, definitions: dict[str, Any], depth: int = 0) -> Any:
         name = schema["$ref"].rsplit("/", 1)[-1]
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         # A model that holds itself is an object to the server; so is what nests too deep.
-        target = {"type": "object"} if depth > 8 else definitions[name]  # noqa: PLR2004
+        target = {"type": "object"} if depth > 8 else definitions[name]
         return {**_inlined(target, definitions, depth + 1), **rest}
     return {key: _inlined(value, definitions, depth) for key, value in schema.items()}
 

@@ -82,7 +82,7 @@ class ToolTable(Row):
     model_config = {"alias_generator": camel_case}
 
     @declared_attr  # type: ignore[arg-type]
-    def __tablename__(cls) -> str:  # noqa: N805
+    def __tablename__(cls) -> str:
         return tool_table_name(cls.__module__, cls.__name__)
 
 

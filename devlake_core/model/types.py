@@ -74,7 +74,7 @@ class UTCDateTime(TypeDecorator[datetime]):
             return None
         return as_utc(value) if dialect.name == "postgresql" else utc_text(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return an aware datetime in UTC."""
         if value is None or value == "":
             return None
@@ -91,7 +91,7 @@ class LongText(TypeDecorator[str]):
         """Return the database's own type."""
         return _text(dialect, long=True)
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the text of a string, URL, path or other value."""
         return None if value is None else str(value)
 
@@ -108,7 +108,7 @@ class RawBytes(TypeDecorator[bytes]):
             mysql.LONGBLOB() if dialect.name in {"mysql", "mariadb"} else LargeBinary()
         )
 
-    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         """Return the bytes as they are."""
         return value
 
@@ -137,7 +137,7 @@ class JSONText(TypeDecorator[Any]):
             return plain
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return the decoded value."""
         return json.loads(value) if isinstance(value, str | bytes) else value
 
@@ -148,14 +148,14 @@ class Encrypted(TypeDecorator[SecretStr]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the ciphertext."""
         if value is None:
             return None
         plain = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         return crypto.encrypt(crypto.encryption_secret(), plain)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> SecretStr | None:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> SecretStr | None:
         """Return the decrypted secret.
 
         Raises:
@@ -186,13 +186,13 @@ class EnumText(TypeDecorator[enum.Enum]):
             String(self.length) if self.length else _text(dialect, long=False)
         )
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the member's value."""
         if value is None:
             return None
         return str(value.value) if isinstance(value, enum.Enum) else str(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return the member."""
         if value is None:
             return None

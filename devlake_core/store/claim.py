@@ -65,7 +65,7 @@ class Claim:
             .values(updated_at=datetime.now(UTC))
         )
         if done.rowcount != 1:
-            message = f"another run took over scope {self.params} of {self.plugin}, or it was removed"
+            message = f"another run took scope {self.params} of {self.plugin}, or it was removed"
             raise Fenced(message)
 
 
@@ -138,7 +138,8 @@ def _take(store: Store, plugin: str, params: str, deadline: float) -> int:
                 select(table.c.claim, table.c.holder, table.c.updated_at).where(*where)
             ).first()
             holder = json.loads(row.holder) if row is not None and row.holder else {}
-            free = not holder or store.dialect != "sqlite" or not _alive(holder, row.updated_at)
+            seen = None if row is None else row.updated_at
+            free = not holder or store.dialect != "sqlite" or not _alive(holder, seen)
             if free:
                 values = {
                     "claim": token,
@@ -184,7 +185,8 @@ def _lock(store: Store, plugin: str, params: str, deadline: float) -> Iterator[N
     digest = hashlib.sha256(f"{store.url.database}\0{plugin}\0{params}".encode()).digest()
     if store.dialect == "postgresql":
         number = int.from_bytes(digest[:8], "big", signed=True)
-        ask, free = text("SELECT pg_try_advisory_lock(:key)"), text("SELECT pg_advisory_unlock(:key)")
+        ask = text("SELECT pg_try_advisory_lock(:key)")
+        free = text("SELECT pg_advisory_unlock(:key)")
         key: Any = number
     else:
         ask, free = text("SELECT GET_LOCK(:key, 0)"), text("SELECT RELEASE_LOCK(:key)")

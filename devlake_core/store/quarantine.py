@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select
 
@@ -72,7 +72,7 @@ class Quarantine:
             select(func.count()).select_from(self._table).where(*self._mine(verb))
         ).scalar_one()
 
-    def _mine(self, verb: str) -> tuple[object, ...]:
+    def _mine(self, verb: str) -> tuple[Any, ...]:
         table = self._table
         return (
             table.c.params == self._params,

@@ -55,8 +55,9 @@ def _widen(store: Store, table: Table) -> None:
         inspector = inspect(connection)
         indexed = any("params" in i["column_names"] for i in inspector.get_indexes(table.name))
         kinds = {c["name"]: str(c["type"]).upper() for c in inspector.get_columns(table.name)}
-    narrow = [name for name in ("data", "input") if store.dialect == "mysql"
-              and kinds.get(name) == "BLOB"]
+    narrow = [
+        name for name in ("data", "input") if store.dialect == "mysql" and kinds.get(name) == "BLOB"
+    ]
     if indexed and not narrow:
         return
     with store.transaction() as connection:
@@ -72,7 +73,7 @@ def _widen(store: Store, table: Table) -> None:
 
 def last_id(connection: Connection, table: Table) -> int:
     """Return the greatest id of a raw table, 0 where it is empty."""
-    return connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+    return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
 
 
 def has_rows(

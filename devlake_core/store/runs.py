@@ -76,7 +76,8 @@ def run_started(store: Store, subtask: str, connection_id: int) -> int:
         ).scalar()
         if oldest is not None:
             connection.execute(delete(table).where(*of_subtask, table.c.id <= oldest))
-        return int(done.inserted_primary_key[0])
+        key: Any = done.inserted_primary_key
+        return int(key[0])
 
 
 def run_completed(store: Store, number: int, state: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ _PLACE = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*)"
     r"(?::(?P<port>\d{1,5}))?"
     r"(?:/(?P<database>[^/?#@]*))?"
-    r"(?:\?(?P<query>[^#]*))?"
+    r"(?:\?(?P<query>(?:[\w.-]+=[^&#]*(?:&|$))*))?"
 )
 _LIBPQ = frozenset(
     {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
-from devlake_core.model import DomainTable, DomainType, ToolModel, raw_table_name
+from devlake_core.model import DomainTable, DomainType, raw_table_name
 
 from .generics import type_argument
 
@@ -113,11 +113,11 @@ class Stream(Generic[ModelT]):
         """Return a row of the tool model, a dict for the default extraction, many, or None."""
         return raw_data
 
-    def convert(self, tool_model: ModelT, context: Context, /) -> Any:  # noqa: ARG002
+    def convert(self, tool_model: ModelT, context: Context, /) -> Any:
         """Return or yield the domain rows of a tool row: none, one or many."""
         return None
 
-    def should_run_on(self, scope: Any) -> bool:  # noqa: ARG002
+    def should_run_on(self, scope: Any) -> bool:
         """Return whether this stream makes sense for a scope."""
         return True
 
@@ -144,18 +144,12 @@ class Substream(Stream[ModelT], Generic[ModelT, ParentT]):
         parent_stream: the stream class whose rows are the parents.
     """
 
-    if not TYPE_CHECKING:
-
-        def collect(self, state, context, parent, /):
-            """Yield ``(record, new_state)`` for each record of one parent."""
-            message = f"stream {self.name!r} has no collect()"
-            raise NotImplementedError(message)
-
-    else:
-
-        def collect(
-            self, state: dict[str, Any], context: Context, parent: ParentT, /
-        ) -> Iterable[Any]: ...  # noqa: D102
+    def collect(  # type: ignore[override]
+        self, state: dict[str, Any], context: Context, parent: ParentT, /
+    ) -> Iterable[Any]:
+        """Yield ``(record, new_state)`` for each record of one parent."""
+        message = f"stream {self.name!r} has no collect()"
+        raise NotImplementedError(message)
 
 
 def stream_name(stream: Any) -> str:

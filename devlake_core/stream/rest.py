@@ -24,9 +24,9 @@ class _Paged(Stream[ModelT]):
     if TYPE_CHECKING:
 
         @property
-        def cursor(self) -> Cursor | None: ...  # noqa: D102
+        def cursor(self) -> Cursor | None: ...
         @property
-        def paginator(self) -> Paginator | None: ...  # noqa: D102
+        def paginator(self) -> Paginator | None: ...
     else:
         cursor = None
         paginator = None
@@ -123,6 +123,8 @@ class RestSubstream(_Paged[ModelT], Substream[ModelT, ParentT], Generic[ModelT, 
         message = f"stream {self.name!r} has no request()"
         raise NotImplementedError(message)
 
-    def collect(self, state: dict[str, Any], context: Context, parent: ParentT, /) -> Iterator[Any]:
+    def collect(  # type: ignore[override]
+        self, state: dict[str, Any], context: Context, parent: ParentT, /
+    ) -> Iterator[Any]:
         """Yield the records of all pages of one parent."""
         return self._read(state, context, parent)

@@ -36,7 +36,8 @@ def convert(ctx: Context, stream: Stream) -> Iterator[Progress]:
         TooManyBadRecords: the quarantine passed its threshold; what is good is committed.
     """
     with subtask_run(ctx, stream, "convert") as run:
-        if stream.tool_model is None or not stream.converts:
+        model: Any = stream.tool_model
+        if model is None or not stream.converts:
             run.state.converted_to = run.state.extracted_to
             run.save()
             return
@@ -113,9 +114,6 @@ class _Convertor:
             given = stream.convert(tool, self._ctx) if self._with_context else stream.convert(tool)
             classes: dict[type, bool] = {}
             for row in _each(given):
-                if not isinstance(row, DomainTable):
-                    message = f"convert() gave a {type(row).__name__}, which is no domain row"
-                    raise RecordError(message)
                 self._identify(row, tool, classes)
                 rows.append(row)
         except RecordError as error:
@@ -126,7 +124,7 @@ class _Convertor:
         except ValidationError as error:
             self._bad.append(Bad(tool.raw_data_id, f"{error.title}: {described(error)}"))
             return
-        except Exception as error:  # noqa: BLE001 - whatever the author's convert() raises
+        except Exception as error:
             self._bad.append(
                 Bad(tool.raw_data_id, f"convert() raised {type(error).__name__}: {error}")
             )
@@ -134,14 +132,17 @@ class _Convertor:
         for row in rows:
             self._target(type(row)).add(row, tool.raw_data_id)
 
-    def _identify(self, row: DomainTable, tool: ToolModel, classes: dict[type, bool]) -> None:
+    def _identify(self, row: Any, tool: ToolModel, classes: dict[type, bool]) -> None:
         """Give a row the tool row's origin and, where it has none, its id."""
-        kind = type(row)
+        if not isinstance(row, DomainTable):
+            message = f"convert() gave a {type(row).__name__}, which is no domain row"
+            raise RecordError(message)
         if isinstance(row, NoPKModel):
             row.set_tool_origin(tool)
+        kind: Any = type(row)
         if "id" not in kind.model_fields:
             return
-        given: Any = row.id  # type: ignore[attr-defined]
+        given = getattr(row, "id")  # noqa: B009 - not every domain table has one
         bare = self._keys == ("id",) and given == str(tool.id)  # type: ignore[attr-defined]
         if given is not None and given != "" and not bare:
             return
@@ -149,7 +150,7 @@ class _Convertor:
             message = f"convert() gave a second {kind.__name__} without an id from one row"
             raise RecordError(message)
         classes[kind] = True
-        row.id = tool.domain_id()  # type: ignore[attr-defined]
+        setattr(row, "id", tool.domain_id())  # noqa: B010
 
     def _target(self, model: type[DomainTable]) -> _Target:
         if model not in self._targets:

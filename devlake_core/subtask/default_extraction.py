@@ -5,19 +5,20 @@ an object in between: for each model one validator is made whose fields know whe
 """
 
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from annotated_types import MaxLen
 from pydantic import AliasChoices, AliasPath, ConfigDict, TypeAdapter, ValidationError
 from pydantic import Field as PydanticField
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, from_json
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from devlake_core.errors import RecordError
 from devlake_core.model import BOOK_KEEPING, ToolModel, origin_of
 from devlake_core.model.pointer import MISSING, find, parts_of
 
+_typed_dict: Any = TypedDict
 _CONFIG = ConfigDict(coerce_numbers_to_str=True, allow_inf_nan=False, extra="ignore")
 
 
@@ -47,7 +48,7 @@ def described(error: ValidationError) -> str:
     """Return what is wrong with a record, without its values: they may be secret."""
     items = error.errors(include_input=False, include_url=False, include_context=False)
     texts = [f"{'/'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in items[:3]]
-    more = f" (and {len(items) - 3} more)" if len(items) > 3 else ""  # noqa: PLR2004
+    more = f" (and {len(items) - 3} more)" if len(items) > 3 else ""
     return "; ".join(texts) + more
 
 
@@ -92,7 +93,7 @@ class DefaultExtraction:
             decorators.field_validators or decorators.model_validators or decorators.validators
         )
 
-    def _make_adapter(self, fields: dict[str, FieldInfo]) -> TypeAdapter[dict[str, Any]]:
+    def _make_adapter(self, fields: dict[str, FieldInfo]) -> TypeAdapter[Any]:
         annotations: dict[str, Any] = {}
         for name, info in fields.items():
             # A text too long for its column is cut when it is written, not refused here.
@@ -103,7 +104,8 @@ class DefaultExtraction:
             places = AliasChoices(name) if name in self._wild else _places(name, info)
             field: Any = Annotated[inner, PydanticField(validation_alias=places)]
             annotations[name] = NotRequired[field] if _has_default(info) else field
-        shape = TypedDict(self.model.__name__, annotations)  # type: ignore[operator]
+        # Made at run time, which type checkers do not follow.
+        shape: Any = _typed_dict(self.model.__name__, annotations)
         shape.__pydantic_config__ = _CONFIG
         return TypeAdapter(shape)
 

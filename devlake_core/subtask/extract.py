@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import RecordError
@@ -138,7 +139,7 @@ class _Extractor:
                     batch.take(self._extraction, raw)
             run.state.extracted_to = raws[-1].id
             run.state.keyless = run.state.keyless or batch.keyless
-            run.commit(lambda connection, batch=batch: self._write(connection, batch))
+            run.commit(partial(self._write, batch))
             self.done += len(raws)
             self._ctx.counts["quarantined"] += len(batch.bad)
             self._threshold.count(len(raws), [item.reason for item in batch.bad])
@@ -146,7 +147,7 @@ class _Extractor:
             self._threshold.check()
         self._threshold.check_end()
 
-    def _write(self, connection: Connection, batch: _Batch) -> None:
+    def _write(self, batch: _Batch, connection: Connection) -> None:
         run = self._run
         if self._writer is None or self._extraction is None:
             return

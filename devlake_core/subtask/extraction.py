@@ -11,9 +11,9 @@ from pydantic_core import from_json
 
 from devlake_core.errors import DevlakeError, RecordError
 from devlake_core.model import ToolModel, origin_of, row_maker
+from devlake_core.model.pointer import items_at, resolve
 from devlake_core.model.table import bare_type
 from devlake_core.stream import takes_context
-from devlake_core.model.pointer import items_at, resolve
 
 from .default_extraction import DefaultExtraction, decoded, described
 
@@ -73,7 +73,7 @@ class Extraction:
             raise
         except ValidationError as error:
             raise RecordError(described(error), raw_id=raw.id) from None
-        except Exception as error:  # noqa: BLE001 - whatever the author's extract() raises
+        except Exception as error:
             message = f"extract() raised {type(error).__name__}: {error}"
             raise RecordError(message, raw_id=raw.id) from error
 

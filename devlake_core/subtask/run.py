@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from devlake_core.api import current_runtime
 from devlake_core.errors import SchemaError
+from devlake_core.model import pydevlake_params
 from devlake_core.store import Conflict, claimed, ensure_raw, raw_table, respell_params
 from devlake_core.store.quarantine import Quarantine
 from devlake_core.store.runs import run_completed, run_started
 from devlake_core.store.state import ScopeState, StreamState
 from devlake_core.store.sweep import Sweeper
-from devlake_core.model import pydevlake_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,11 +60,12 @@ class SubtaskRun:
                     self.ctx.claim.check(connection)
                     result = work(connection)
                     self.states.save(connection, self.stream.name, self.state)
-                return result
             except Conflict:
                 if attempt == TRIES:
                     raise
-                runtime.pause(random.uniform(0, 0.1 * 2**attempt), "the database is busy")  # noqa: S311
+                runtime.pause(random.uniform(0, 0.1 * 2**attempt), "the database is busy")
+            else:
+                return result
         raise AssertionError
 
     def save(self) -> None:
@@ -73,7 +74,7 @@ class SubtaskRun:
 
     def count_changed(self, table: Table, upserted: int) -> None:
         """Count rows that this run wrote, and those that it found as they were."""
-        from sqlalchemy import func, select  # noqa: PLC0415
+        from sqlalchemy import func, select
 
         with self.store.reading() as connection:
             changed = connection.execute(

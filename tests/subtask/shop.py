@@ -110,14 +110,12 @@ class Issues(Stream[Issue]):
             return None
         return raw
 
-    def convert(self, issue: Issue, ctx: Any) -> Any:  # noqa: ARG002
+    def convert(self, issue: Issue, ctx: Any) -> Any:
         """Give the ticket and the change that made it."""
         if issue.title == "fails in convert":
             raise KeyError(issue.title)
         yield Ticket(title=issue.title)
-        yield TicketChange(
-            id=f"made:{issue.id}", ticket_id=issue.domain_id(), field_name="created"
-        )
+        yield TicketChange(id=f"made:{issue.id}", ticket_id=issue.domain_id(), field_name="created")
 
 
 class Changes(Stream[Change]):
@@ -139,7 +137,7 @@ class People(Stream[Person]):
     raw_from, records = Issues, "/who"
     domain_models = (Account,)
 
-    def convert(self, person: Person, ctx: Any) -> Any:  # noqa: ARG002
+    def convert(self, person: Person, ctx: Any) -> Any:
         """Give the domain row."""
         return [Account(nick=person.nick)]
 

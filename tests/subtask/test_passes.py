@@ -4,6 +4,7 @@ import pytest
 
 from devlake_core.errors import Fenced, TooManyBadRecords
 from devlake_core.model import ScopeConfig
+from devlake_core.subtask import collect
 from tests.lake import Lake
 from tests.subtask.shop import (
     Account,
@@ -103,10 +104,7 @@ def test_no_hole_between_two_streams_that_write_one_domain_table(lake: Lake) -> 
     lake.verb("extract", "changes")
     lake.verb("convert", "changes")
     assert len(lake.rows(TicketChange, "id")) == 6
-    assert lake.notes() == [] or {target for target, _ in lake.notes()} <= {
-        "_tool_shop_people",
-        "shop_accounts",
-    }
+    assert {target for target, _ in lake.notes()} <= {"_tool_shop_people", "shop_accounts"}
 
 
 def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
@@ -123,8 +121,8 @@ def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
 
 
 def test_second_full_refresh_goes_on_with_an_unfinished_one(lake: Lake) -> None:
-    from devlake_core.subtask import collect as module  # noqa: F401
     from devlake_core.subtask import collect
+    from devlake_core.subtask import collect as module  # noqa: F401
 
     Tool.incremental = True
     Tool.issues["b"] = [issue(n) for n in range(1, 3001)]
@@ -134,7 +132,6 @@ def test_second_full_refresh_goes_on_with_an_unfinished_one(lake: Lake) -> None:
         list(collect(ctx, lake.stream("issues")))
     Tool.fail_after = None
     lake.run(fullSync=True)
-    assert Tool.asked[-1][0] == "comments" or Tool.asked
     asked = [state for kind, _, state, _ in Tool.asked if kind == "issues"]
     assert asked == [{}, {"seen": 2000}]
     assert len(lake.rows(Issue, "id")) == 3000
@@ -153,7 +150,9 @@ def test_incremental_pass_keeps_what_it_did_not_bring(lake: Lake) -> None:
 
 def test_newer_version_of_a_record_supersedes_the_older(lake: Lake) -> None:
     Tool.incremental = True
-    Tool.issues["b"] = [issue(1, changes=[{"id": 10, "fieldName": "a"}, {"id": 11, "fieldName": "b"}])]
+    Tool.issues["b"] = [
+        issue(1, changes=[{"id": 10, "fieldName": "a"}, {"id": 11, "fieldName": "b"}])
+    ]
     lake.run()
     Tool.issues["b"] += [issue(1, "new", changes=[{"id": 10, "fieldName": "a"}])]
     lake.run()
@@ -360,7 +359,10 @@ def test_substream_keeps_a_state_for_each_parent(lake: Lake) -> None:
 
 def test_full_pass_of_a_substream_removes_what_vanished(lake: Lake) -> None:
     Tool.issues["b"] = [issue(1), issue(2)]
-    Tool.comments = {1: [{"id": 1, "body": "x"}, {"id": 3, "body": "z"}], 2: [{"id": 2, "body": "y"}]}
+    Tool.comments = {
+        1: [{"id": 1, "body": "x"}, {"id": 3, "body": "z"}],
+        2: [{"id": 2, "body": "y"}],
+    }
     lake.run()
     Tool.comments = {1: [{"id": 3, "body": "z"}], 2: [{"id": 2, "body": "y"}]}
     lake.run()
@@ -371,8 +373,6 @@ def test_full_pass_of_a_substream_removes_what_vanished(lake: Lake) -> None:
 def test_run_that_lost_its_claim_writes_nothing_more(lake: Lake) -> None:
     Tool.issues["b"] = [issue(n) for n in range(1, 2501)]
     ctx = lake.context()
-    from devlake_core.subtask import collect
-
     running = collect(ctx, lake.stream("issues"))
     next(running)
     lake.execute("UPDATE _raw_shop__state SET claim = 1 WHERE stream = ''")
@@ -384,11 +384,14 @@ def test_run_that_lost_its_claim_writes_nothing_more(lake: Lake) -> None:
 def test_run_whose_scope_was_deleted_and_added_again_is_fenced(lake: Lake) -> None:
     Tool.issues["b"] = [issue(n) for n in range(1, 2501)]
     ctx = lake.context()
-    from devlake_core.subtask import collect
-
     running = collect(ctx, lake.stream("issues"))
     next(running)
-    for table in ("_raw_shop_issues", "_raw_shop__state", "_raw_shop__quarantine", "_raw_shop__sweep"):
+    for table in (
+        "_raw_shop_issues",
+        "_raw_shop__state",
+        "_raw_shop__quarantine",
+        "_raw_shop__sweep",
+    ):
         lake.execute(f"DELETE FROM {table} WHERE params = :p", p=ctx.params)
     with pytest.raises(Fenced):
         list(running)
