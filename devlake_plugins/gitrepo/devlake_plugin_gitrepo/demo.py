@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from devlake_core.errors import DevlakeError
+from devlake_core import DevlakeError
 
 from .locate import locate
 from .models import Repository

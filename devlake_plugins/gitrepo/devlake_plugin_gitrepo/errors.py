@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devlake_core.errors import ConfigError, DevlakeError, UsageError
+from devlake_core import ConfigError, DevlakeError, UsageError
 
 _WHICH = "name the folder of a clone: devlake run gitrepo FOLDER (default: .)"
 

@@ -207,12 +207,13 @@ def _fingerprint(shallow: frozenset[bytes]) -> str:
 
 
 def _new_people(record: Record, known: dict[str, str]) -> list[Record]:
-    """Return author and committer, unless they were told of by the same name before."""
-    told = []
-    for person in (record["author"], record["committer"]):
-        if person and known.get(person["id"]) != person["name"]:
-            if len(known) >= _PEOPLE_LIMIT:
-                known.clear()
-            known[person["id"]] = person["name"]
-            told.append(person)
+    """Return committer and author, unless they were told of by the same name before.
+
+    Where both have one key, the author's name is the one that counts.
+    """
+    people = {person["id"]: person for person in (record["committer"], record["author"]) if person}
+    told = [person for key, person in people.items() if known.get(key) != person["name"]]
+    if len(known) >= _PEOPLE_LIMIT:
+        known.clear()
+    known.update((person["id"], person["name"]) for person in told)
     return told

@@ -23,7 +23,9 @@ def demo(folder, *arguments):
 
 def test_demo_shows_rows_authors_and_weeks_and_then_only_what_is_new(repository):
     for _ in range(3):
-        repository.commit({"a": os.urandom(8).hex().encode()}, GIT_AUTHOR_NAME="Grace")
+        repository.commit(
+            {"a": os.urandom(8).hex().encode()}, GIT_AUTHOR_NAME="Grace", GIT_AUTHOR_EMAIL="g@h"
+        )
     repository.commit(GIT_AUTHOR_NAME="\x1b[31mEve", GIT_AUTHOR_EMAIL="eve@example.org")
     first = demo(repository.folder)
     assert first.returncode == 0, first.stderr
