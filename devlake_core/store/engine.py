@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, event, inspect
+from sqlalchemy import URL, Connection, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import NoSuchModuleError
 
 from devlake_core.errors import ConfigError, StoreUnreachable
@@ -33,6 +34,9 @@ _SQL_MODE = (
     "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION"
 )
+# A store is opened by the process that uses it and never lives through a fork, so connections may
+# stay open: a new one costs a server milliseconds, and SQLite a checkpoint when it is closed.
+_POOL: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": 3}
 _PORTS = {"mysql": 3306, "postgresql": 5432}
 _EXTRAS = {"mysql": "mysql", "postgresql": "postgres"}
 
@@ -55,6 +59,8 @@ class Store:
             "Literal['sqlite', 'postgresql', 'mysql']", "mysql" if name == "mariadb" else name
         )
         self.where = describe(engine.url)
+        # Whoever forgets to close a store does not leave the database with its connections.
+        weakref.finalize(self, engine.dispose)
 
     @classmethod
     def open(cls, url: str | URL) -> Store:
@@ -172,9 +178,7 @@ def _engine(url: URL) -> Engine:
         plain = url.difference_update_query(["tls", "ca-cert", "ssl_ca", "ssl_capath", "ssl_key"])
         plain = plain.difference_update_query(["ssl_cert", "ssl_check_hostname"])
     try:
-        engine = create_engine(
-            plain, hide_parameters=True, connect_args=arguments, **_pool(dialect)
-        )
+        engine = create_engine(plain, hide_parameters=True, connect_args=arguments, **_POOL)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         message = f"the driver for {describe(url)} is not installed"
         extra = _EXTRAS.get(dialect, "postgres")
@@ -185,12 +189,6 @@ def _engine(url: URL) -> Engine:
     elif engine.dialect.driver == "pymysql" and "read_timeout" not in url.query:
         event.listen(engine, "connect", _lift_read_timeout)
     return engine
-
-
-def _pool(dialect: str) -> dict[str, Any]:
-    # A server's connection costs milliseconds, SQLite's next to nothing. A store is opened by the
-    # process that uses it and never lives through a fork.
-    return {"poolclass": NullPool} if dialect == "sqlite" else {"pool_size": 2, "max_overflow": 3}
 
 
 def _postgresql_arguments(url: URL) -> dict[str, Any]:
