@@ -97,7 +97,7 @@ class Fields:
                 message = f"the environment variable {variable} is not set"
                 raise UsageError(message, hint=f"set it, or leave --{word}-env out to be asked")
         elif stdin:
-            value = click.get_text_stream("stdin").readline().rstrip("\r\n")
+            value = sys.stdin.readline().rstrip("\r\n")
             if not value:
                 message = f"--{word}-stdin: there is nothing on stdin"
                 raise UsageError(message, hint=f"for example: pass show token | … --{word}-stdin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: the words after the program's name; those of the process where left out.
     """
+    # A plugin that crashes the interpreter leaves at least a trace of where it was.
+    faulthandler.enable()
     sys.exit(status(sys.argv[1:] if arguments is None else arguments))
 
 

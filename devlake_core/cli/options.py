@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from .session import Session
-
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _note(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
     def note(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
-        session: Session | None = ctx.find_object(object)
+        session: Any = ctx.find_object(object)
         if value and session is not None and not ctx.resilient_parsing:
             setattr(session, name, value)
             if name == "debug":

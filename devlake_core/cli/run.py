@@ -53,7 +53,7 @@ _POLL = 0.1
 @db_option
 @json_option
 @click.pass_obj
-def command(session: Any, plugin: str | None, words: tuple[str, ...], **options: Any) -> int:
+def command(session: Any, /, plugin: str | None, words: tuple[str, ...], **options: Any) -> int:
     """Collect from a tool and fill the tables.
 
     PLUGIN is what `devlake plugins` lists; several are separated by commas. The verb is `all`
@@ -63,8 +63,8 @@ def command(session: Any, plugin: str | None, words: tuple[str, ...], **options:
     """
     verb = words[0] if words and words[0] in (*VERBS, "all") else ""
     arguments = words[1:] if verb else words
-    if options["legacy"] and plugin in (*VERBS, "all") and not verb:
-        plugin, verb = None, plugin or ""
+    if options["legacy"] and plugin is not None and plugin in (*VERBS, "all") and not verb:
+        plugin, verb = None, plugin
     job = Job(
         "",
         "",

@@ -73,7 +73,7 @@ def browse(
 @db_option
 @json_option
 @click.pass_obj
-def add(session: Any, plugin: str, ids: tuple[str, ...], **options: Any) -> None:
+def add(session: Any, /, plugin: str, ids: tuple[str, ...], **options: Any) -> None:
     """Save scopes; their other fields are fetched from the tool."""
     if bool(ids) == options["everything"]:
         message = "say which scopes to add: ids, or --all"
@@ -134,7 +134,7 @@ def _wanted(loaded: Any, connection: Any, ids: list[str], group: str | None) -> 
 @db_option
 @json_option
 @click.pass_obj
-def list_(session: Any, plugin: str, connection: str | None) -> None:
+def list_(session: Any, /, plugin: str, connection: str | None) -> None:
     """List the saved scopes."""
     loaded = session.host.load(plugin)
     with session.store(make=False) as store:
@@ -170,7 +170,7 @@ def list_(session: Any, plugin: str, connection: str | None) -> None:
 @db_option
 @json_option
 @click.pass_obj
-def remove(session: Any, plugin: str, names: tuple[str, ...], **options: Any) -> None:
+def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any) -> None:
     """Remove scopes with all data that was collected for them."""
     if bool(names) == options["everything"]:
         message = "say which scopes to remove: ids, names, or --all"

@@ -53,7 +53,7 @@ class _Chosen:
 @db_option
 @json_option
 @click.pass_obj
-def show(session: Any, plugin: str, **options: Any) -> None:
+def show(session: Any, /, plugin: str, **options: Any) -> None:
     """Show where the next run goes on, stream by stream."""
     loaded = session.host.load(plugin)
     for name in options["streams"]:
@@ -99,7 +99,7 @@ def show(session: Any, plugin: str, **options: Any) -> None:
 @db_option
 @json_option
 @click.pass_obj
-def reset(session: Any, plugin: str, **options: Any) -> None:
+def reset(session: Any, /, plugin: str, **options: Any) -> None:
     """Forget where the next run goes on: it reads everything again. No row is deleted."""
     loaded = session.host.load(plugin)
     streams = [loaded.get_stream(name).name for name in options["streams"]]

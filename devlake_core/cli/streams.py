@@ -74,7 +74,7 @@ class _Handler(logging.StreamHandler[Any]):
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """Return stderr."""
         return sys.stderr
 

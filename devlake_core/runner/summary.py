@@ -81,5 +81,10 @@ def counted(counts: Counter[str]) -> str:
 
 def step_words(counts: dict[str, int]) -> str:
     """Return the counts of one step that are not nothing, as a person says them."""
-    found = [f"{counts[word]:,} {word}" for word in WORDS if counts.get(word)]
+    found = [
+        # requests and records are things, the others say what was done with them
+        f"{counts[word]:,} {word[:-1] if counts[word] == 1 and word.endswith('s') else word}"
+        for word in WORDS
+        if counts.get(word)
+    ]
     return ", ".join(found) or "nothing new"

@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM stop a run within seconds; what was committed stays."""
+
+import signal
+import time
+
+import pytest
+
+from tests.cli.conftest import end, wait_until
+
+
+def _jumps(devlake) -> int:
+    try:
+        return devlake.rows("SELECT COUNT(*) FROM _raw_acrobat_jumps")[0][0]
+    except Exception:
+        return 0  # the table is not there yet
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_stops_at_the_next_record_and_goes_on_from_there(devlake, number):
+    process = devlake.start("run", "acrobat", "slowly")
+    wait_until(lambda: _jumps(devlake) >= 3)
+    code, out, err, seconds = end(process, number)
+    assert code == 128 + number, (out, err)
+    assert seconds < 5
+    assert "stopped by" in err
+    assert "the next run goes on from there" in err
+    assert "Traceback" not in err
+    before = _jumps(devlake)
+    assert before < 30
+    done = devlake("run", "acrobat", "--json")
+    assert done.json["records"] == 31 - before
+    assert devlake.rows("SELECT COUNT(*) FROM issues") == [(30,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_plugin_that_waits_is_interrupted_after_a_grace(devlake, number):
+    process = devlake.start("run", "acrobat", "asleep")
+    wait_until(lambda: _jumps(devlake) >= 10)
+    time.sleep(1)
+    code, out, err, seconds = end(process, number)
+    assert code == 128 + number, (out, err)
+    assert seconds < 6
+    assert devlake.rows("SELECT claim FROM _raw_acrobat__state WHERE stream = ''") == [(None,)]
+
+
+def test_a_second_run_of_a_scope_names_the_first(devlake):
+    process = devlake.start("run", "acrobat", "asleep")
+    wait_until(lambda: _jumps(devlake) >= 10)
+    done = devlake("run", "acrobat", "asleep", code=75)
+    assert f"process {process.pid} on " in done.err
+    assert "--wait" in done.err
+    assert end(process)[0] == 143
+    assert devlake("run", "acrobat", "asleep", "--stream", "rests").code == 0
+
+
+def test_a_killed_run_goes_on_where_it_was(devlake):
+    process = devlake.start("run", "acrobat", "slowly")
+    wait_until(lambda: _jumps(devlake) >= 3)
+    process.kill()
+    process.communicate()
+    before = _jumps(devlake)
+    done = devlake("run", "acrobat", "--json")
+    assert done.json["records"] == 31 - before
+    assert devlake.rows("SELECT COUNT(*) FROM issues") == [(30,)]
