@@ -132,4 +132,6 @@ def test_key_of_a_person_ignores_case_and_has_a_limit():
     st.binary(max_size=100),
 )
 def test_no_bytes_are_too_odd(headers, message):
-    parsed(b"".join(name + value + b"\n" for name, value in headers), message)
+    record = parsed(b"".join(name + value + b"\n" for name, value in headers), message)
+    for text in (record["authored_date"], record["committed_date"]):
+        assert text is None or 1000 <= int(text[:4]) <= 9999
