@@ -83,8 +83,8 @@ def reader(column: Column[Any], store: Store) -> Callable[[Any], Any] | None:
         return {"sqlite": _time_of_text, "mysql": _time_of_mysql}.get(store.dialect)
     if kind == "json":
         return _json
-    if kind == "bytes" or (kind == "decimal" and store.dialect == "postgresql"):
-        return None
+    if kind == "bytes" or (kind in {"float", "decimal"} and store.dialect == "postgresql"):
+        return None  # psycopg does it, and SQLAlchemy would ask for the server's type
     dialect = store.engine.dialect
     return column.type.dialect_impl(dialect).result_processor(dialect, None)
 
