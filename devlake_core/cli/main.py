@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from devlake_core.errors import Cancelled, DevlakeError
+from devlake_core.errors import Cancelled, DevlakeError, OutputError
 
 from .output import printable
 from .root import root
@@ -20,7 +20,7 @@ from .streams import redacted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BUG, OUTPUT, USAGE, CANCELLED = 70, 74, 2, 130
+BUG, CANCELLED = 70, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -40,20 +40,21 @@ def status(arguments: Sequence[str]) -> int:
     try:
         with redacted():
             return _called(session, arguments)
-    except BrokenPipeError:
+    except OutputError as error:
         _close_output()
-        return OUTPUT
-    except OSError as error:
-        # Only writing is left here: what commands do is told below.
-        sys.stderr.write(f"error: the output could not be written: {error.strerror}\n")
-        _close_output()
-        return OUTPUT
+        if error.message:
+            sys.stderr.write(f"error: {error.message}\n")
+        return error.exit_code
+    finally:
+        session.close()
 
 
 def _called(session: Session, arguments: Sequence[str]) -> int:
     try:
         code = root.main(list(arguments), prog_name="devlake", standalone_mode=False, obj=session)
         sys.stdout.flush()
+    except OutputError:
+        raise
     except DevlakeError as error:
         return _tell(error.message or type(error).__name__, error.hint, error.exit_code, session)
     except click.UsageError as error:
@@ -64,8 +65,6 @@ def _called(session: Session, arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("\n")
         return _tell(Cancelled("stopped").message, "", CANCELLED, session)
-    except BrokenPipeError:
-        raise
     except Exception as error:
         # It may well quote a plugin or a tool; the filter around stderr has seen all secrets.
         message = f"{type(error).__name__}: {error}"

@@ -80,6 +80,11 @@ class Session:
             tell(f"database: SQLite file {DEFAULT} in this folder (or say --db, {URL_VARIABLE})")
         return url.render_as_string(hide_password=False)
 
+    def close(self) -> None:
+        """Close what was opened for the whole call."""
+        if "cancel" in self.__dict__:
+            self.cancel.close()
+
     def is_sqlite(self) -> bool:
         """Say whether the database is an SQLite file."""
         return self.url.startswith("sqlite")

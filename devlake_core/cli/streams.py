@@ -9,6 +9,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from devlake_core.errors import OutputError
 from devlake_core.redaction import RedactingFilter, redact
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ class RedactingStream(io.TextIOBase):
 
     What has no line end yet is kept back until it has one or is flushed: a secret may come in
     pieces.
+
+    Args:
+        stream: the other stream.
+        needed: whether it is an error if nobody takes the text (not so for stderr).
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, needed: bool) -> None:
         self._stream = stream
+        self._needed = needed
         self._kept = ""
         self._lock = threading.RLock()
 
@@ -33,16 +39,33 @@ class RedactingStream(io.TextIOBase):
             whole, end, rest = (self._kept + text).rpartition("\n")
             self._kept = rest
             if end:
-                self._stream.write(redact(whole) + end)
+                with self._told():
+                    self._stream.write(redact(whole) + end)
         return len(text)
 
     def flush(self) -> None:
         """Write everything."""
         with self._lock:
-            if self._kept:
-                kept, self._kept = self._kept, ""
-                self._stream.write(redact(kept))
-            self._stream.flush()
+            kept, self._kept = self._kept, ""
+            with self._told():
+                if kept:
+                    self._stream.write(redact(kept))
+                self._stream.flush()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Make an error of ours of what goes wrong in the block.
+
+        An OSError would be taken for a broken pipe, and so for nothing, on its way through click.
+        """
+        try:
+            yield
+        except OSError as error:
+            if self._needed:
+                # Nobody is left to be told of a pipe that was closed: `devlake … | head`.
+                gone = isinstance(error, BrokenPipeError)
+                message = "" if gone else f"the output could not be written: {error.strerror}"
+                raise OutputError(message) from error
 
     def writable(self) -> bool:
         """Say yes."""
@@ -88,7 +111,7 @@ def redacted() -> Iterator[None]:
         if reconfigure is not None:
             # A name that the terminal cannot show must not end a run.
             reconfigure(errors="backslashreplace")
-    out, err = (RedactingStream(stream) for stream in before)
+    out, err = RedactingStream(before[0], needed=True), RedactingStream(before[1], needed=False)
     handler = _Handler()
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))

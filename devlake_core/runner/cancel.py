@@ -69,8 +69,11 @@ class Cancel:
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """Handle the signals in the block; elsewhere than in the main thread it does nothing."""
-        if threading.current_thread() is not threading.main_thread():
+        """Handle the signals in the block.
+
+        Within another such block, or elsewhere than in the main thread, it does nothing.
+        """
+        if self._open or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.signal(number, self._note) for number in _HANDLED}
@@ -83,6 +86,7 @@ class Cancel:
             self._open = False
             os.write(self._end, b"x")
             watcher.join()
+            os.read(self._ended, 1)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

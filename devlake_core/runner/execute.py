@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devlake_core.errors import ConfigError, DevlakeError, SchemaError
+from devlake_core.errors import ConfigError, DevlakeError, ScopeBusy
 from devlake_core.plugin.clean import clean
 from devlake_core.plugin.connect import connection_of
 from devlake_core.plugin.events import Subtask
@@ -124,6 +124,8 @@ class _Execution:
             message = redact(error.message or type(error).__name__)
             retry_at = getattr(error, "retry_at", None)
             hint = redact(error.hint)
+            if isinstance(error, ScopeBusy) and not hint:
+                hint = "wait for it to end with --wait SECONDS, or end that process"
             if retry_at is not None:
                 hint = f"{hint}; try again after {retry_at:%Y-%m-%d %H:%M:%S} UTC".lstrip("; ")
             return Failure(message, hint, error.exit_code, subtask, trace)
@@ -235,17 +237,3 @@ def _is_guests(error: BaseException, plugin: Plugin) -> bool:
     house = own.parent if hasattr(top, "__path__") else own
     frames = [Path(item.filename).resolve() for item in traceback.extract_tb(error.__traceback__)]
     return any(frame == house or house in frame.parents for frame in frames)
-
-
-def check_tables(store: Store, plugin: Plugin) -> None:
-    """Fail if the database lacks the tables that a plugin's scopes and connections are in.
-
-    Raises:
-        SchemaError: it does.
-    """
-    kinds: tuple[Any, ...] = (plugin.connection_type, plugin.tool_scope_type)
-    there = store.tables()
-    missing = [kind.__table__.name for kind in kinds if kind.__table__.name not in there]
-    if missing:
-        message = f"{store.where} has no table {missing[0]}"
-        raise SchemaError(message, hint=f"run `devlake migrate {plugin.name}`")

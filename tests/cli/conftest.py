@@ -54,6 +54,7 @@ class Devlake:
         self.folder = folder
         self.site = site
         self.environ: dict[str, str] = {}
+        self.started: list[subprocess.Popen[str]] = []
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-P", "-m", "devlake_core.cli.main", *words]
@@ -80,7 +81,7 @@ class Devlake:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*words),
             cwd=self.folder,
             env=self.env,
@@ -89,6 +90,8 @@ class Devlake:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def rows(self, query: str, *values: object) -> list[tuple]:
         with sqlite3.connect(self.folder / "devlake.db") as database:
@@ -125,7 +128,12 @@ def site(tmp_path):
 def devlake(tmp_path, site):
     folder = tmp_path / "here"
     folder.mkdir()
-    return Devlake(folder, site)
+    made = Devlake(folder, site)
+    yield made
+    for process in made.started:
+        process.kill()
+        if not process.stdout.closed:
+            process.communicate()
 
 
 class Tool:

@@ -36,6 +36,8 @@ class Jumps(dl.Stream[Jump]):
         for number in range(state.get("after", -1) + 1, COUNT):
             if number == COUNT // 2 and state == {}:
                 perform(trick, ctx)
+            if trick == "asleep" and number == COUNT // 2 - 1:
+                time.sleep(0.3)  # so that the checkpoint behind it is committed
             if trick == "slowly":
                 time.sleep(0.2)
             yield {"id": number, "height": number % 7}, {"after": number}
