@@ -94,8 +94,7 @@ def pending(store: Store, plugins: Iterable[Any]) -> list[Applied]:
     for plugin in plugins:
         found += [
             Applied(plugin.name, script.version, script.name)
-            for script in scripts_of(plugin)
-            if (script.version, script.name) not in recorded
+            for script in history.waiting(plugin, scripts_of(plugin), recorded)
         ]
     return found
 
@@ -127,10 +126,7 @@ def _migrate_plugin(store: Store, plugin: Any, tell: Callable[[str, Script], Non
     _refuse_tables_without_script(store, plugin, scripts)
     with store.transaction() as connection:
         history.ensure(connection)
-    recorded = history.read(store)
-    for script in scripts:
-        if (script.version, script.name) in recorded:
-            continue
+    for script in history.waiting(plugin, scripts, history.read(store)):
         _warn(plugin, script)
         if store.dialect == "mysql":
             _apply_stepwise(store, plugin, script)
@@ -147,10 +143,9 @@ def _migrate_sqlite(
     if _fresh(store, final, scripts):
         with store.transaction() as connection:
             history.ensure(connection)
-            recorded = history.applied(connection)
             # Two may have found it fresh; the second finds it made.
             bring_to_final(connection, final.values())
-            made = [script for script in scripts if (script.version, script.name) not in recorded]
+            made = history.waiting(plugin, scripts, history.applied(connection))
             for script in made:
                 history.record(connection, script, plugin.name)
         for script in made:
@@ -159,7 +154,7 @@ def _migrate_sqlite(
     for script in scripts:
         with store.transaction() as connection:
             history.ensure(connection)
-            if (script.version, script.name) in history.applied(connection):
+            if not history.waiting(plugin, [script], history.applied(connection)):
                 continue
             _warn(plugin, script)
             _apply(connection, store, plugin, script)
@@ -226,14 +221,15 @@ def _named(store: Store, plugin: Any, script: Script, number: int) -> Iterator[N
         if isinstance(ours, StoreUnreachable | Conflict) or (ours and "disk" in str(ours)):
             # Not the script's fault; the transaction makes the error of it.
             raise
-        why = redact(" ".join(str(getattr(error, "orig", error)).split()))
+        why = " ".join(str(getattr(error, "orig", error)).split())
     else:
         return
     message = (
         f"plugin {plugin.name!r}, migration {script}, operation {number} of "
         f"{len(script.operations)} ({script.operations[number - 1]}): {why}"
     )
-    raise SchemaError(message, hint=_AGAIN)
+    # The statement and the database's words for it may hold anything.
+    raise SchemaError(redact(message), hint=_AGAIN)
 
 
 def _refuse_tables_without_script(store: Store, plugin: Any, scripts: list[Script]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, select
 from sqlalchemy.dialects import mysql
 
+from devlake_core.errors import PluginLoadError
+from devlake_core.model import package_name
 from devlake_core.model.types import LongText, UTCDateTime
 
 if TYPE_CHECKING:
@@ -44,6 +46,28 @@ def read(store: Store) -> dict[tuple[int, str], str]:
         return {}
     with store.reading() as connection:
         return applied(connection)
+
+
+def waiting(
+    plugin: Any, scripts: list[Script], recorded: dict[tuple[int, str], str]
+) -> list[Script]:
+    """Return which of a plugin's scripts are not recorded.
+
+    Raises:
+        PluginLoadError: another plugin has recorded a script of the same version and name.
+    """
+    found = []
+    for script in scripts:
+        comment = recorded.get((script.version, script.name))
+        if comment is None:
+            found.append(script)
+        elif comment not in {plugin.name, package_name(type(plugin).__module__)}:
+            message = (
+                f"plugin {plugin.name!r}: its migration {script} has version and name of one of "
+                f"{comment!r}, and the history can hold one of them only"
+            )
+            raise PluginLoadError(message, plugin=plugin.name, hint="give it another name")
+    return found
 
 
 def ensure(connection: Connection) -> None:

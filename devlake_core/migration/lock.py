@@ -44,13 +44,14 @@ def migration_lock(store: Store, wait: float = WAIT_SECONDS) -> Iterator[None]:
     name = "devlake_core.migrate." + _digest(str(store.url.database)).hex()
     with translated(store.where), store.engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        # Taken from its pool, so that its end is the session's and gives the lock back.
+        connection.detach()
         deadline = time.monotonic() + wait
         while not _take(connection, store.dialect, name):
             if time.monotonic() > deadline:
                 message = f"{store.where}: another migration is running"
                 raise StoreError(message, hint="wait until it is done, then run again")
             time.sleep(_NAP_SECONDS)
-        # Closing the connection, which no pool keeps, gives the lock back.
         yield
 
 

@@ -22,7 +22,7 @@ from .rules import check_tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_DEFAULT_SCOPE_CONFIG = 20200101000000, "create the default scope config's table"
+_DEFAULT_SCOPE_CONFIG = 20200101000000
 
 _by_module: dict[str, dict[str, Script]] = {}
 
@@ -122,7 +122,9 @@ def scripts_of(plugin: Any) -> list[Script]:
             raise PluginLoadError(message, hint="give one of them another name")
     scope_config = default_scope_config(plugin)
     if scope_config is not None:
-        implied = Script(*_DEFAULT_SCOPE_CONFIG, (CreateTable(scope_config),))
+        operation = CreateTable(scope_config)
+        # Version and name are the key of the history, which all plugins share.
+        implied = Script(_DEFAULT_SCOPE_CONFIG, f"create {operation.table}", (operation,))
         found.setdefault((implied.version, implied.name), implied)
     names = {plugin.name, package_name(type(plugin).__module__)}
     own = set(final_tables(plugin))

@@ -126,7 +126,7 @@ def _copy(connection: Connection, table: Table) -> int:
         rows = select(*(old.c[column.name] for column in shared))
         rows = rows.where(*(old.c[name].is_not(null()) for name in key))
         statement = insert(new).prefix_with("OR REPLACE")
-        connection.execute(statement.from_select([column.name for column in shared], rows))
+        connection.execute(statement.from_select([column.key for column in shared], rows))
     after = connection.execute(select(func.count()).select_from(new)).scalar_one()
     run(connection, f"DROP TABLE {quoted(connection, table.name)}")
     names = quoted(connection, new.name), quoted(connection, table.name)
