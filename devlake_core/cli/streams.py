@@ -80,6 +80,11 @@ class RedactingStream(io.TextIOBase):
         return self._stream.fileno()
 
     @property
+    def buffer(self) -> io.RawIOBase:
+        """Return what takes bytes: they are redacted as well."""
+        return _Bytes(self)
+
+    @property
     def encoding(self) -> str:  # type: ignore[override]
         """Return the other stream's encoding."""
         return self._stream.encoding
@@ -88,6 +93,27 @@ class RedactingStream(io.TextIOBase):
     def errors(self) -> str | None:  # type: ignore[override]
         """Return what is done with signs that the encoding lacks."""
         return self._stream.errors
+
+
+class _Bytes(io.RawIOBase):
+    """Write bytes as text to a redacting stream."""
+
+    def __init__(self, stream: RedactingStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write bytes; what is no UTF-8 is replaced."""
+        self._stream.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+    def flush(self) -> None:
+        """Write everything."""
+        if not self.closed:
+            self._stream.flush()
 
 
 class _Handler(logging.StreamHandler[Any]):

@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import to_jsonable_python
 from sqlalchemy import delete, insert, select, update
 
+from devlake_core.crypto import encryption_secret
 from devlake_core.errors import ConfigError, UsageError
 from devlake_core.model.types import Encrypted
 from devlake_core.redaction import STARS, register_secret
@@ -93,14 +94,16 @@ class Catalog(Generic[R]):
 
         Raises:
             UsageError: there is such a row.
+            ConfigError: there is no ``ENCRYPTION_SECRET`` for a secret.
         """
         now = datetime.now(UTC)
         values = {**row.__dict__, "created_at": now, "updated_at": now}
         if values.get("id") is None:
             values.pop("id", None)
+        known = self._known(values)
         with self._store.transaction() as connection:
             self._refuse_twin(connection, unique, None)
-            done = connection.execute(insert(self._table).values(self._known(values)))
+            done = connection.execute(insert(self._table).values(known))
             return done.inserted_primary_key[-1] if done.inserted_primary_key else None
 
     def put(self, row: R, **key: Any) -> bool:
@@ -127,13 +130,10 @@ class Catalog(Generic[R]):
         Raises:
             UsageError: another row has the values that no two may have together.
         """
+        known = self._known({**values, "updated_at": datetime.now(UTC)})
         with self._store.transaction() as connection:
             self._refuse_twin(connection, unique, key)
-            connection.execute(
-                update(self._table)
-                .where(*self._where(key))
-                .values(self._known({**values, "updated_at": datetime.now(UTC)}))
-            )
+            connection.execute(update(self._table).where(*self._where(key)).values(known))
 
     def remove(self, **key: Any) -> bool:
         """Delete a row; return whether it was there."""
@@ -162,7 +162,11 @@ class Catalog(Generic[R]):
         return [self._table.c[name] == value for name, value in values.items()]
 
     def _known(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if name in self._table.c}
+        known = {name: value for name, value in values.items() if name in self._table.c}
+        if any(value is not None and is_secret(self._table.c[k]) for k, value in known.items()):
+            # Asked for here, since SQLAlchemy would wrap the error of a column type.
+            encryption_secret()
+        return known
 
 
 def is_secret(column: Column[Any]) -> bool:

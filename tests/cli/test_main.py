@@ -25,7 +25,14 @@ sys.stderr.write(f"{{code}} {{found}}")
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["plugins"], ["plugins", "--json"], ["completion", "bash"], ["--version"], ["rnu"]],
+    [
+        ["--help"],
+        ["plugins"],
+        ["plugins", "--json"],
+        ["completion", "bash"],
+        ["--version"],
+        ["rnu"],
+    ],
     ids=" ".join,
 )
 def test_the_light_commands_import_nothing_heavy_and_no_plugin(devlake, words):
@@ -82,7 +89,9 @@ def test_a_broken_plugin_is_told_by_check_and_doctor(devlake, site):
     (site / "devlake_plugin_lame.py").write_text("import there_is_no_such_module\n")
     info = site / "devlake_plugin_lame-2.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: devlake-plugin-lame\nVersion: 2.0\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: devlake-plugin-lame\nVersion: 2.0\n"
+    )
     (info / "entry_points.txt").write_text("[devlake.plugins]\nlame = devlake_plugin_lame:P\n")
     done = devlake("plugins", "--check", code=78)
     assert "there_is_no_such_module" in done.out
