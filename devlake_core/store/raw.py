@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import delete, func, insert, inspect, literal, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, inspect, literal, select, text, update
 
 from .ledger import ledger_tables, raw_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import Connection, Table
 
     from .engine import Store
+
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""How much raw data is read, or written, at once."""
 
 
 class RawRow(NamedTuple):
@@ -96,25 +100,38 @@ def has_rows(
 def read_raw(
     store: Store, table: Table, params: str, after: int, size: int
 ) -> Iterator[list[RawRow]]:
-    """Yield a scope's raw rows after an id, in order, in batches.
+    """Yield a scope's raw rows after an id, in order, in batches of a bounded number and weight.
 
     Nothing is held open between two batches, so the reader of a batch may write.
     """
-    query = (
+    mine = (table.c.params == params, table.c.id > bindparam("after"))
+    weights = (
+        select(table.c.id, func.length(table.c.data)).where(*mine).order_by(table.c.id).limit(size)
+    )
+    rows = (
         select(table.c.id, table.c.data, table.c.input)
-        .where(table.c.params == params)
+        .where(*mine, table.c.id <= bindparam("last"))
         .order_by(table.c.id)
-        .limit(size)
     )
     while True:
         with store.reading() as connection:
-            rows = connection.execute(query.where(table.c.id > after)).all()
-        if not rows:
-            return
-        yield [RawRow(row[0], bytes(row[1]), row[2]) for row in rows]
-        after = rows[-1][0]
-        if len(rows) < size:
-            return
+            last = _last_of_batch(connection.execute(weights, {"after": after}).all())
+            if last is None:
+                return
+            found = connection.execute(rows, {"after": after, "last": last}).all()
+        yield [RawRow(row[0], bytes(row[1]), row[2]) for row in found]
+        after = last
+
+
+def _last_of_batch(weighed: Sequence[Any]) -> int | None:
+    """Return the last id that fits into a batch; None where there is no row."""
+    last, total = None, 0
+    for number, weight in weighed:
+        total += weight
+        if last is not None and total > BATCH_BYTES:
+            break
+        last = number
+    return last
 
 
 def drop_raw(connection: Connection, table: Table, ids: Collection[int]) -> None:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from devlake_core.api import Skipped, current_runtime
 from devlake_core.model import origin_of
 from devlake_core.store import Writer
-from devlake_core.store.raw import last_id
+from devlake_core.store.raw import BATCH_BYTES, last_id
 from devlake_core.store.state import partition_name
 from devlake_core.stream import Checkpoint, Progress, Record, Substream
 
@@ -62,6 +62,7 @@ class _Collector:
         self._columns = ("params", "data", "url", "input", "created_at")
         self._writer = Writer(run.store, run.raw, stamp=run.stamp, columns=self._columns)
         self._rows: list[tuple[Any, ...]] = []
+        self._bytes = 0
         self._partitions: dict[str, dict[str, Any]] = {}
         self._input: dict[str, Any] = {}
         self._flushed_at = time.monotonic()
@@ -164,9 +165,12 @@ class _Collector:
         if given is not None:
             source = {**given, **source} if isinstance(given, dict) else {"input": given, **source}
         self._rows.append((self._run.params, data, str(url), to_json(source), datetime.now(UTC)))
+        self._bytes += len(data)
 
     def _due(self, seconds: float) -> bool:
-        return len(self._rows) >= BATCH or time.monotonic() - self._flushed_at >= seconds
+        if len(self._rows) >= BATCH or self._bytes >= BATCH_BYTES:
+            return True
+        return time.monotonic() - self._flushed_at >= seconds
 
     def _flush(self) -> Progress:
         rows, partitions = self._rows, self._partitions
@@ -180,7 +184,7 @@ class _Collector:
         self._run.commit(work)
         self._ctx.counts["records"] += len(rows)
         self.done += len(rows)
-        self._rows, self._partitions = [], {}
+        self._rows, self._partitions, self._bytes = [], {}, 0
         self._flushed_at = time.monotonic()
         return Progress(self.done, len(rows))
 
