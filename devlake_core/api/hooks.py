@@ -15,12 +15,15 @@ REQUEST, RESPONSE = "request", "response"
 class _Abort:
     """Stand for "send nothing" or "use nothing of this"."""
 
+    def __bool__(self) -> bool:
+        return False
+
     def __repr__(self) -> str:
         return "ABORT"
 
 
 ABORT: Any = _Abort()
-"""What a hook returns to stop its request: ``send`` then gives None."""
+"""What a hook returns to stop its request; ``send`` then returns it too. It is falsy."""
 
 
 def request_hook(method: F) -> F:
@@ -44,11 +47,15 @@ def response_hook(method: F) -> F:
 def hooks_of(api: Any, kind: str) -> Iterator[Callable[[Any], Any]]:
     """Yield an API's hooks: those of base classes first, then in order of declaration.
 
-    A hook that a subclass overrides runs once, in the place of the one it replaces.
+    A hook that a subclass overrides runs once, in the place of the one it replaces, with or
+    without the decorator; one that it sets to None does not run.
     """
     seen: set[str] = set()
     for klass in reversed(type(api).__mro__):
         for name, value in vars(klass).items():
-            if name not in seen and getattr(value, _MARK, None) == kind:
-                seen.add(name)
-                yield getattr(api, name)
+            if name in seen or getattr(value, _MARK, None) != kind:
+                continue
+            seen.add(name)
+            hook = getattr(api, name)
+            if hook is not None and getattr(hook, _MARK, kind) == kind:
+                yield hook

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import RecordError
+from devlake_core.model.pointer import MISSING, find, parts_of
 
 if TYPE_CHECKING:
     from .request import Request
@@ -30,10 +31,13 @@ class Paginator:
 class TokenPaginator(Paginator):
     """Follow a token: the page holds the items and the next page's token.
 
+    Where something is in the page is said by a property's name, by names with dots between them
+    (``"meta.next"``) or by a JSON pointer (``"/meta/next"``).
+
     Args:
-        items_attr: the property that holds the items.
-        next_page_token_attr: the property that holds the next page's token; without it, or with
-            null or ``""`` there, the page is the last one.
+        items_attr: where the items are.
+        next_page_token_attr: where the next page's token is; without it, or with null, ``false``
+            or ``""`` there, the page is the last one. ``0`` is a token.
         next_page_token_param: the query argument that takes the token.
     """
 
@@ -46,10 +50,9 @@ class TokenPaginator(Paginator):
 
     def get_items(self, response: Response) -> list[Any] | None:
         """Return the items; None where the response is no object with that property."""
-        body = response.json
-        if not isinstance(body, dict) or self.items_attr not in body:
+        items = _at(response.json, self.items_attr)
+        if items is MISSING:
             return None
-        items = body[self.items_attr]
         if items is None:
             return []
         if not isinstance(items, list):
@@ -59,10 +62,18 @@ class TokenPaginator(Paginator):
 
     def get_next_page_id(self, response: Response) -> Any:
         """Return the next page's token."""
-        body = response.json
-        token = body.get(self.next_page_token_attr) if isinstance(body, dict) else None
-        return None if token == "" else token
+        token = _at(response.json, self.next_page_token_attr)
+        return None if token is MISSING or token is False or token == "" else token
 
     def set_next_page_param(self, request: Request, next_page_id: Any) -> None:
         """Put the token into the query."""
         request.query_args[self.next_page_token_param] = next_page_id
+
+
+def _at(body: Any, place: str) -> Any:
+    """Return what is in a place of an object, or MISSING."""
+    if not isinstance(body, dict):
+        return MISSING
+    if place in body:  # a name may hold dots of its own
+        return body[place]
+    return find(body, parts_of(place) if place.startswith("/") else place.split("."))

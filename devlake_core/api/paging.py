@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from devlake_core.errors import APIException
+from devlake_core.model.pointer import items_at
 
+from . import lenient
 from .response import Response
 
 if TYPE_CHECKING:
@@ -18,31 +21,41 @@ if TYPE_CHECKING:
 
 
 class PagedResponse(Response):
-    """Be the response of a page, and iterate over the items of this and all later pages."""
+    """Be the response of a page, and iterate over the items of this and all later pages.
 
-    def __init__(self, response: Response, paginator: Paginator, api: API) -> None:
+    Args:
+        response: the page.
+        paginator: how pages follow each other.
+        api: the client that asks for the next page.
+        origin: the request as it was before any hook saw it, from which the next one is made.
+    """
+
+    def __init__(
+        self, response: Response, paginator: Paginator, api: API, origin: Request | None = None
+    ) -> None:
         super().__init__(response.request, response.status, response.body, response.headers)
+        self._json, self._read = response._json, response._read
         self._paginator = paginator
         self._api = api
-        self._token: Any = paginator.get_next_page_id(self)
+        self._origin = origin or response.request
 
-    @property
+    @cached_property
     def items(self) -> list[Any]:
         """Return the items of this page."""
         return self._paginator.get_items(self) or []
 
-    @property
+    @cached_property
     def next_page_id(self) -> Any:
         """Return what names the next page; None on the last one."""
-        return self._token
+        return self._paginator.get_next_page_id(self)
 
-    @property
+    @cached_property
     def next_page_request(self) -> Request | None:
         """Return the request for the next page; None on the last one."""
-        if self._token is None:
+        if self.next_page_id is None:
             return None
-        request = self.request.copy()
-        self._paginator.set_next_page_param(request, self._token)
+        request = self._origin.copy()
+        self._paginator.set_next_page_param(request, self.next_page_id)
         return request
 
     def __iter__(self) -> Iterator[Any]:
@@ -70,20 +83,58 @@ class Page:
     records: list[Any]
     next_token: Any
 
-    def raw_records(self) -> Iterator[bytes]:
-        """Yield each record as JSON text.
+    def raw(self, index: int) -> bytes:
+        """Return a record as JSON text.
 
-        A record with a lone surrogate keeps it as an escape: it is that record's own problem.
+        Integers are exact. A record that is no strict JSON (a lone surrogate, NaN) stays so: a
+        strict reader refuses it, and it alone.
         """
-        for record in self.records:
-            yield as_json(record)
+        return lenient.as_json(self.records[index])
+
+    def raw_records(self) -> Iterator[bytes]:
+        """Yield each record as JSON text."""
+        return map(lenient.as_json, self.records)
 
 
-def as_json(value: Any) -> bytes:
-    """Return a value as compact JSON text; what UTF-8 cannot say is kept as an escape."""
+def readable(response: Response) -> Response:
+    """Return the response, or a copy that reads as JSON in spite of a bad record in it.
+
+    Raises:
+        ValueError: the body is broken as a whole, or no JSON.
+    """
     try:
-        return to_json(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, UnicodeEncodeError):
-        import json
+        response.json  # noqa: B018 - it reads and keeps the body
+    except ValueError:
+        return response.with_json(lenient.read(response.body))
+    return response
 
-        return json.dumps(value, default=str).encode()
+
+def records_of(
+    response: Response, pointer: str | None, paginator: Paginator | None, *, first: bool
+) -> list[Any]:
+    """Return a page's records.
+
+    Args:
+        response: the page, readable.
+        pointer: a JSON pointer to the records; the paginator's items where left out.
+        paginator: how pages follow each other.
+        first: whether it is the first page. What has no items there is not paginated: a list of
+            records, or one. A later page without them is empty.
+    """
+    body = response.json
+    if pointer is not None:
+        return items_at(body, pointer)
+    items = None if paginator is None else paginator.get_items(response)
+    if items is not None:
+        return items
+    if body is None or not first:
+        return []
+    return body if isinstance(body, list) else [body]
+
+
+def no_json(response: Response) -> APIException:
+    """Return the error of a page that is none."""
+    url, start = response.request.url.partition("?")[0], response.text[:80]
+    kind = response.headers.get("Content-Type", "no content type")
+    message = f"{response.request.method} {url}: no JSON but {kind}; it begins: {start!r}"
+    return APIException(response, message)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
@@ -41,33 +42,40 @@ class Request:
         self.json = json
         self.data = data
 
-    def copy(self) -> Request:
+    def copy(self) -> Self:
         """Return a copy that shares nothing that can be changed."""
-        return Request(
-            self.url,
-            deepcopy(self.query_args),
-            self.headers,
-            method=self.method,
-            json=deepcopy(self.json),
-            data=self.data,
-        )
+        other = copy(self)
+        other.query_args = deepcopy(self.query_args)
+        other.headers = dict(self.headers)
+        other.json = deepcopy(self.json)
+        return other
 
     def get_url_with_query_string(self) -> str:
         """Return the URL as it is asked, with its query."""
         pairs = query_pairs(self.query_args)
         if not pairs:
             return self.url
-        glue = "&" if urlsplit(self.url).query else "?"
-        return f"{self.url}{glue}{urlencode(pairs, quote_via=quote, safe='')}"
+        url, mark, fragment = self.url.partition("#")
+        glue = "&" if urlsplit(url).query else "?"
+        query = urlencode(pairs, quote_via=quote, safe="")
+        return f"{url.removesuffix('?')}{glue}{query}{mark}{fragment}"
 
     def __repr__(self) -> str:
         """Return method and URL, without query and headers: they may hold secrets."""
-        return f"Request({self.method} {self.url})"
+        return f"Request({self.method} {self.url.partition('?')[0]})"
 
 
 def joined(parts: Iterable[Any]) -> str:
-    """Return path parts as a path, each part percent-encoded as a whole."""
-    return "/".join(quote(str(part), safe="") for part in parts)
+    """Return path parts as a path, each part percent-encoded as a whole.
+
+    Raises:
+        ValueError: a part is None or one of ``.`` and ``..``, which would lead somewhere else.
+    """
+    texts = list(parts)
+    if any(part is None or str(part) in {".", ".."} for part in texts):
+        message = f"no path can be made of {texts!r}"
+        raise ValueError(message)
+    return "/".join(quote(str(part), safe="") for part in texts)
 
 
 def query_pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -80,6 +88,8 @@ def query_pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
     if isinstance(value, datetime):
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return aware.isoformat().replace("+00:00", "Z")

@@ -71,20 +71,20 @@ class Skipped(APIException):
     """Say that a response was resolved to be left out."""
 
 
-_TRANSIENT = {408, 425, 500, 502, 503, 504}
-_FIRST_ERROR = 400
-_SERVER_ERROR = 500
-_OTHER_TRANSIENT = range(520, 531)
+TRANSIENT = "the tool has a problem"
+_REFUSED = {401, 403, 407}
 
 
 def default_resolution(response: Response) -> Resolution:
     """Return what a status means where nobody says otherwise."""
-    status = response.status
-    if status < _FIRST_ERROR:
+    status, headers = response.status, response.headers
+    if status < 400:
         return Resolution.accept()
     if status == 429:
         return Resolution.rate_limited("too many requests")
-    if status == 403 and response.headers.get("X-RateLimit-Remaining") == "0":
+    if status == 403 and (
+        headers.get("X-RateLimit-Remaining", "").strip() == "0" or "Retry-After" in headers
+    ):
         return Resolution.rate_limited("the rate limit is used up")
     if status in {401, 407}:
         return Resolution.fail(
@@ -98,14 +98,14 @@ def default_resolution(response: Response) -> Resolution:
             exit_code=77,
             hint="give the account of the connection the right to read this",
         )
-    if status in _TRANSIENT or status in _OTHER_TRANSIENT or status >= _SERVER_ERROR:
-        return Resolution.retry("the tool has a problem")
+    if status >= 500 or status in {408, 425}:
+        return Resolution.retry(TRANSIENT)
     return Resolution.fail()
 
 
 def failure(response: Response, resolution: Resolution, retry_at: datetime | None) -> APIException:
     """Return the error of a response that could not be had otherwise."""
-    url = response.request.url
+    url = response.request.url.partition("?")[0]
     why = f" ({resolution.reason})" if resolution.reason else ""
     message = f"{response.request.method} {url}: status {response.status}{why}"
     code, hint = resolution.exit_code, resolution.hint
@@ -113,10 +113,25 @@ def failure(response: Response, resolution: Resolution, retry_at: datetime | Non
         code = 75
         when = retry_at.astimezone(UTC).isoformat(timespec="seconds") if retry_at else "later"
         hint = hint or f"try again {'at ' + when if retry_at else when}; what came so far is kept"
+    elif resolution.action is Action.FAIL and code is None and response.status in _REFUSED:
+        code = 77  # whoever resolved it so, that is what it is
     kind = Skipped if resolution.action is Action.SKIP else APIException
     return kind(response, message, retry_at=retry_at, hint=hint, exit_code=code)
 
 
+def set_exit_code(error: APIException) -> None:
+    """Give an error that a hook raised the exit code of its status, if it has the usual one."""
+    status = getattr(error.response, "status", 0)
+    if error.exit_code == APIException.default_exit_code:
+        if status in _REFUSED:
+            error.exit_code = 77
+        elif status == 429 or status >= 500:
+            error.exit_code = 75
+
+
 def retry_time(wait: float) -> datetime:
     """Return the time that lies so many seconds ahead."""
-    return datetime.now(UTC) + timedelta(seconds=wait)
+    return datetime.now(UTC) + timedelta(seconds=min(wait, _YEAR))
+
+
+_YEAR = 365 * 86400.0  # a tool's nonsense must not overflow a date

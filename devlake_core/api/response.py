@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .request import Request
 
+_BOM = b"\xef\xbb\xbf"
 _UNREAD: Any = object()
 
 
-class Headers(dict[str, str]):
+class Headers(MutableMapping[str, str]):
     """Hold headers whose names are the same in upper and lower case."""
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
-        super().__init__({name.lower(): value for name, value in (given or {}).items()})
+        self._pairs = {name.lower(): (name, value) for name, value in (given or {}).items()}
 
     def __getitem__(self, name: str) -> str:
-        """Return a header's value."""
-        return super().__getitem__(name.lower())
+        return self._pairs[name.lower()][1]
 
-    def __contains__(self, name: object) -> bool:
-        """Return whether there is a header."""
-        return super().__contains__(str(name).lower())
+    def __setitem__(self, name: str, value: str) -> None:
+        self._pairs[name.lower()] = (name, value)
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return a header's value, or the default."""
-        return super().get(name.lower(), default)
+    def __delitem__(self, name: str) -> None:
+        del self._pairs[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._pairs.values())
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __repr__(self) -> str:
+        """Return the names alone: a cookie among the values is a secret."""
+        return f"Headers({', '.join(self)})"
 
 
 class Response:
@@ -54,18 +63,28 @@ class Response:
         self.status = status
         self.body = body
         self.headers = Headers(headers)
-        self._json: Any = _UNREAD
+        self._json: Any = None
+        self._read: Any = _UNREAD
 
     @property
     def json(self) -> Any:
-        """Return the body as JSON; NaN and infinities are refused.
+        """Return the body as JSON, None where it is empty; NaN and infinities are refused.
 
         Raises:
             ValueError: the body is no JSON.
         """
-        if self._json is _UNREAD:
-            self._json = from_json(self.body, allow_inf_nan=False) if self.body else None
+        # A hook may assign another body, before or after somebody has read this one.
+        if self._read is not self.body:
+            body = self.body.removeprefix(_BOM)
+            self._json = from_json(body, allow_inf_nan=False) if body else None
+            self._read = self.body
         return self._json
+
+    def with_json(self, value: Any) -> Response:
+        """Return a copy whose body counts as read to a value."""
+        other = Response(self.request, self.status, self.body, self.headers)
+        other._json, other._read = value, self.body
+        return other
 
     @property
     def text(self) -> str:

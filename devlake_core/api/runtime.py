@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .response import Response
 
 
+SLICE = 0.5
+"""Seconds after which whoever waits looks whether the run is asked to stop."""
+
+
 @dataclass
 class Call:
     """Be one attempt of one request: what shared hooks get, and may change.
@@ -82,8 +86,12 @@ class NullRuntime:
         return None
 
     def pause(self, seconds: float, why: str) -> None:
-        """Sleep."""
-        time.sleep(seconds)
+        """Sleep in slices, so that a subclass with a ``check_cancelled`` is stopped soon."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check_cancelled()
+            time.sleep(min(left, SLICE))
+        self.check_cancelled()
 
     def check_cancelled(self) -> None:
         """Do nothing."""
