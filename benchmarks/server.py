@@ -16,7 +16,9 @@ PAGE = 100
 VARIANTS = 97
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _ASKED = re.compile(rb"GET /\S*?[?&]page=(\d+)")
-_TEXT = "When the importer meets a “quoted” header, it stops.\n\tSteps: open, edit, save — then look. "
+_TEXT = (
+    "When the importer meets a “quoted” header, it stops.\n\tSteps: open, edit, save — then look. "
+)
 
 
 def _rest(variant: int) -> str:

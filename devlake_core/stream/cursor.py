@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
-from devlake_core.model.pointer import resolve
+from devlake_core.model.pointer import MISSING, find, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_OVERLAP = timedelta(minutes=5)
 
@@ -29,7 +33,24 @@ class Cursor:
 
     def value(self, record: Any) -> Any:
         """Return the record's value as a datetime or number; None where it has none."""
-        return parse(resolve(record, self.pointer))
+        found = find(record, self._parts)
+        return None if found is MISSING else parse(found)
+
+    def greatest(self, records: Sequence[Any], high: Any) -> Any:
+        """Return the greatest value of a page's records and of what was seen before.
+
+        Where they ascend it is the last one's that has a value.
+        """
+        for record in reversed(records):
+            value = self.value(record)
+            high = later(value, high)
+            if value is not None and self.order == "asc":
+                break
+        return high
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return parts_of(self.pointer)
 
 
 def parse(value: Any) -> Any:

@@ -58,8 +58,7 @@ class _Paged(Stream[ModelT]):
             for data in page.raw_records():
                 yield Record(data, url), state
             if cursor is not None:
-                for record in page.records:
-                    high = later(cursor.value(record), high)
+                high = cursor.greatest(page.records, high)
             if page.next_token is None:
                 break
             state = {"page": page.next_token, "since": dump(began)}

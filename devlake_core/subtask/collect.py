@@ -65,6 +65,7 @@ class _Collector:
         self._bytes = 0
         self._partitions: dict[str, dict[str, Any]] = {}
         self._input: dict[str, Any] = {}
+        self._input_text = b"{}"
         self._flushed_at = time.monotonic()
         self.done = 0
 
@@ -88,6 +89,9 @@ class _Collector:
             state.complete = False
             if state.kind == "full":
                 state.finished, state.keyless, state.keep = False, False, []
+            elif state.began_at == 0:
+                # Taken over: what is there belongs to no full pass of ours.
+                state.finished = True
 
         def work(connection: Connection) -> None:
             if fresh:
@@ -132,8 +136,8 @@ class _Collector:
                 current_runtime.get().check_cancelled()
                 fields = {name: getattr(parent, name) for name in wanted}
                 self._input = {"_parent": {"key": parent_key(parent), "fields": fields}}
+                self._input_text = to_json(self._input)
                 yield from self._of_parent(partition, parent, known.get(partition, {}))
-        self._input = {}
 
     def _of_parent(self, partition: str, parent: Any, state: dict[str, Any]) -> Iterator[Progress]:
         stream: Any = self._stream
@@ -161,10 +165,11 @@ class _Collector:
                 record = dict(record)
                 url, given = record.pop(_URL, ""), record.pop(_INPUT, None)
             data = _as_json(record)
-        source = self._input
+        source = self._input_text
         if given is not None:
-            source = {**given, **source} if isinstance(given, dict) else {"input": given, **source}
-        self._rows.append((self._run.params, data, str(url), to_json(source), datetime.now(UTC)))
+            given = given if isinstance(given, dict) else {"input": given}
+            source = to_json({**given, **self._input})
+        self._rows.append((self._run.params, data, str(url), source, datetime.now(UTC)))
         self._bytes += len(data)
 
     def _due(self, seconds: float) -> bool:

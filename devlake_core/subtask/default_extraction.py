@@ -58,9 +58,15 @@ class DefaultExtraction:
     Args:
         model: the tool model.
         only: the fields to read, where not all are wanted.
+        base: values of other fields, which each dictionary is to begin with.
     """
 
-    def __init__(self, model: type[ToolModel], only: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        model: type[ToolModel],
+        only: tuple[str, ...] | None = None,
+        base: dict[str, Any] | None = None,
+    ) -> None:
         self.model = model
         fields = {
             name: info
@@ -76,8 +82,12 @@ class DefaultExtraction:
             for name, info in fields.items()
             if (source := origin_of(info).source) is not None and "*" in parts_of(source)
         }
-        self._adapter = self._make_adapter(fields)
-        self._defaults = {
+        adapter = self._make_adapter(fields)
+        # The adapter's own methods do no more than pass on eight arguments.
+        self._validate_json = adapter.validator.validate_json
+        self._validate_python = adapter.validator.validate_python
+        self._names = tuple(fields)
+        self._begin = (base or {}) | {
             name: info.default
             for name, info in fields.items()
             if info.default is not PydanticUndefined
@@ -118,7 +128,7 @@ class DefaultExtraction:
         if self._wild:
             return self.from_value(decoded(data))
         try:
-            return self._finish(self._adapter.validate_json(data))
+            return self._finish(self._validate_json(data))
         except ValidationError as error:
             raise RecordError(described(error)) from None
 
@@ -132,7 +142,7 @@ class DefaultExtraction:
             found = {name: find(value, parts) for name, parts in self._wild.items()}
             value = {**value, **{k: v for k, v in found.items() if v is not MISSING}}
         try:
-            return self._finish(self._adapter.validate_python(value))
+            return self._finish(self._validate_python(value))
         except ValidationError as error:
             raise RecordError(described(error)) from None
 
@@ -140,13 +150,13 @@ class DefaultExtraction:
         for name in self._null_is_default:
             if values.get(name, 0) is None:
                 del values[name]
-        row = self._defaults | values
+        row = self._begin | values
         for name, info in self._factories.items():
             if name not in values:
                 row[name] = info.get_default(call_default_factory=True)
         if self._validates:
-            checked = self.model(**row)
-            return {name: getattr(checked, name) for name in row}
+            checked = self.model(**{name: row[name] for name in self._names})
+            row |= {name: getattr(checked, name) for name in self._names}
         return row
 
 

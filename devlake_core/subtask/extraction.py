@@ -34,7 +34,6 @@ class Extraction:
         self._stream = stream
         self._ctx = ctx
         self.model = model
-        self._default = DefaultExtraction(model)
         self.columns: tuple[str, ...] = tuple(column.key for column in model.__table__.columns)
         self._get = itemgetter(*self.columns)
         self._with_context = takes_context(stream.extract, 1)
@@ -49,6 +48,7 @@ class Extraction:
             "raw_data_table": stream.raw_model_table,
             **scope,
         }
+        self._default = DefaultExtraction(model, base=self._fixed)
         self._times = [
             name
             for name, info in model.model_fields.items()
@@ -66,9 +66,10 @@ class Extraction:
             RecordError: the record cannot be extracted.
         """
         try:
-            given = list(self._fields(raw))
-            parent = self._parent_values(raw) if given else {}
-            return [self._complete(raw, fields, parent) for fields in given]
+            rows = self._rows(raw)
+            parent = self._parent_values(raw) if rows and self._from_parent else {}
+            for row in rows:
+                self._complete(raw, row, parent)
         except DevlakeError:
             raise
         except ValidationError as error:
@@ -76,6 +77,8 @@ class Extraction:
         except Exception as error:
             message = f"extract() raised {type(error).__name__}: {error}"
             raise RecordError(message, raw_id=raw.id) from error
+        else:
+            return rows
 
     def tuples(self, rows: Iterable[Fields]) -> list[tuple[Any, ...]]:
         """Return rows as tuples in the order of the table's columns."""
@@ -87,10 +90,10 @@ class Extraction:
         make = row_maker(self.model, self.columns)
         return [make(values) for values in self.tuples(self.rows(raw))]
 
-    def _fields(self, raw: RawRow) -> Iterable[Fields]:
+    def _rows(self, raw: RawRow) -> list[Fields]:
         stream = self._stream
         if stream.collects and not stream.extracts_itself:
-            return (self._default.from_bytes(raw.data),)
+            return [self._default.from_bytes(raw.data)]
         value = decoded(raw.data)
         if stream.collects:
             return self._authored(value)
@@ -99,11 +102,11 @@ class Extraction:
             return [self._default.from_value(record) for record in records]
         return [fields for record in records for fields in self._authored(record)]
 
-    def _authored(self, record: Any) -> Iterable[Fields]:
+    def _authored(self, record: Any) -> list[Fields]:
         extract: Any = self._stream.extract
         given = extract(record, self._ctx) if self._with_context else extract(record)
         if given is None:
-            return ()
+            return []
         if isinstance(given, dict | ToolModel):
             given = (given,)
         return [
@@ -116,12 +119,15 @@ class Extraction:
         if not isinstance(row, self.model):
             message = f"extract() gave a {type(row).__name__} where {self.model.__name__} is due"
             raise RecordError(message)
-        values = row.__dict__
-        return {name: values[name] for name in self.columns if name in values}
+        given, fixed = row.__dict__, self._fixed
+        values = fixed | {name: given[name] for name in self.columns if name in given}
+        if values["connection_id"] is None:
+            values["connection_id"] = fixed["connection_id"]
+        values["raw_data_params"] = fixed["raw_data_params"]
+        values["raw_data_table"] = fixed["raw_data_table"]
+        return values
 
     def _parent_values(self, raw: RawRow) -> Fields:
-        if not self._from_parent:
-            return {}
         if self._owner is not None:
             parents = self._owner.rows(raw)
             if len(parents) > 1:
@@ -131,23 +137,16 @@ class Extraction:
         given = from_json(raw.input or b"{}")
         return dict(given.get("_parent", {}).get("fields", {}))
 
-    def _complete(self, raw: RawRow, fields: Fields, parent: Fields) -> Fields:
-        row = self._fixed | fields
-        if self._from_parent:
-            for name, source in self._from_parent.items():
-                if fields.get(name) is None:
-                    row[name] = parent.get(source)
-        if row["connection_id"] is None:
-            row["connection_id"] = self._fixed["connection_id"]
-        row["raw_data_params"] = self._fixed["raw_data_params"]
-        row["raw_data_table"] = self._fixed["raw_data_table"]
+    def _complete(self, raw: RawRow, row: Fields, parent: Fields) -> None:
+        for name, source in self._from_parent.items():
+            if row[name] is None:
+                row[name] = parent.get(source)
         row["raw_data_id"] = raw.id
         for name in self._times:
             value = row[name]
             if value is not None and value.tzinfo is None:
                 row[name] = value.replace(tzinfo=UTC)
                 self._ctx.warn(f"{self.model.__name__}.{name} has no time zone: it is taken as UTC")
-        return row
 
 
 class KeyReader:
@@ -174,7 +173,7 @@ class KeyReader:
 
     def of_row(self, row: Fields) -> tuple[Any, ...]:
         """Return the key of an extracted row."""
-        return tuple(row[name] for name in self.fields)
+        return tuple([row[name] for name in self.fields])
 
     def of_raw(self, raw: RawRow) -> tuple[Any, ...] | None:
         """Return the key of a raw record, or None where it cannot be read."""
