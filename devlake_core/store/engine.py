@@ -16,10 +16,10 @@ from devlake_core.errors import ConfigError, StoreUnreachable
 from devlake_core.redaction import register_secret
 
 from .faults import Conflict, translate, translated
+from .tls import tls_context
 from .url import parse_url
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator
 
     from sqlalchemy import Engine
@@ -36,7 +36,14 @@ _SQL_MODE = (
 )
 # A store is opened by the process that uses it and never lives through a fork, so connections may
 # stay open: a new one costs a server milliseconds, and SQLite a checkpoint when it is closed.
-_POOL: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": 3}
+# The sign of life that is asked for first: while a slow tool is read, servers and firewalls drop
+# connections that are idle.
+_POOL: dict[str, Any] = {
+    "poolclass": QueuePool,
+    "pool_size": 2,
+    "max_overflow": 3,
+    "pool_pre_ping": True,
+}
 _PORTS = {"mysql": 3306, "postgresql": 5432}
 _EXTRAS = {"mysql": "mysql", "postgresql": "postgres"}
 
@@ -208,46 +215,19 @@ def _mysql_arguments(url: URL) -> dict[str, Any]:
     }
     if "connect_timeout" not in url.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
-    if url.get_driver_name() == "pymysql":
+    context = tls_context(url, describe(url))
+    if url.get_driver_name() != "pymysql":
+        if context:
+            message = f"{describe(url)}: TLS options are understood with PyMySQL only"
+            raise ConfigError(message, hint="write mysql+pymysql:// in the database URL")
+    else:
         # Its connect_timeout ends with the TCP connection; see _lift_read_timeout().
         arguments.setdefault("read_timeout", arguments.get("connect_timeout", CONNECT_SECONDS))
-        context = _tls(url)
         if context is False:
             arguments["ssl_disabled"] = True
         elif context is not None:
             arguments["ssl"] = context
     return arguments
-
-
-def _tls(url: URL) -> ssl.SSLContext | Literal[False] | None:
-    """Return the TLS context that Go's ``tls=`` means: False for none, None for "if offered"."""
-
-    def said(name: str) -> str:
-        return str(url.query.get(name, ""))
-
-    mode = said("tls").lower()
-    authority = said("ca-cert") or said("ssl_ca")
-    given = [authority, said("ssl_capath"), said("ssl_cert"), said("ssl_check_hostname")]
-    if mode in {"false", "0"}:
-        return False
-    if mode == "preferred" or not (mode or any(given)):
-        return None
-    import ssl
-
-    try:
-        context = ssl.create_default_context(
-            cafile=authority or None, capath=said("ssl_capath") or None
-        )
-        if certificate := said("ssl_cert"):
-            context.load_cert_chain(certificate, said("ssl_key") or None)
-    except OSError as error:
-        message = f"{describe(url)}: a TLS certificate of the database URL cannot be read ({error})"
-        raise ConfigError(message, hint="check ca-cert, ssl_cert and ssl_key") from error
-    context.check_hostname = said("ssl_check_hostname").lower() not in {"false", "0"}
-    if mode == "skip-verify":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _lift_read_timeout(connection: Any, _record: Any) -> None:

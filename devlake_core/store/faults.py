@@ -113,6 +113,14 @@ _LIBPQ_LOGIN = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|does not exist"
     r"|not permitted to log in|permission denied for database"
 )
+# Parts of a driver's text that are safe to pass on and tell a person what to look at.
+_NETWORK = re.compile(
+    r"connection refused|timed out|timeout expired|name or service not known"
+    r"|could not translate host name|temporary failure in name resolution|no route to host"
+    r"|network is unreachable|no such file or directory|certificate verify failed"
+    r"|does not support (?:ssl|tls)",
+    re.IGNORECASE,
+)
 _UNBINDABLE = (TypeError, ValueError, OverflowError, struct.error, DecimalException)
 
 
@@ -141,6 +149,8 @@ def translate(error: BaseException, where: str) -> DevlakeError | None:
         kind = _UNREACHABLE
     message = f"{where}: {words}"
     if kind == _UNREACHABLE:
+        if reason := _NETWORK.search(str(original)):
+            message += f" ({reason[0].lower()})"
         return StoreUnreachable(message, hint="check that the database is up, then run again")
     if kind == _CONFLICT:
         return Conflict(message, hint="run again")
@@ -155,8 +165,10 @@ def translate(error: BaseException, where: str) -> DevlakeError | None:
 def translated(where: str) -> Iterator[None]:
     """Let errors of drivers leave the block as errors of ours.
 
-    The driver's error stays in reach as ``__cause__`` only for those that hold no values: its text
-    may quote rows, so it is cut off unless it is about reaching the server.
+    The driver's error is not kept as their cause: its text may quote rows.
+
+    Args:
+        where: which database, in words for a person and without a password.
     """
     try:
         yield
@@ -213,7 +225,10 @@ def _classify_psycopg(error: BaseException) -> tuple[int, str]:
     state = getattr(error, "sqlstate", None)
     if state:
         known = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-        return known or (_STORE, f"the database reported error {state}")
+        if known:
+            return known
+        text = getattr(getattr(error, "diag", None), "message_primary", None) or ""
+        return _STORE, f"the database reported error {state} {text:.200}".rstrip()
     names = {base.__name__ for base in type(error).__mro__}
     if "OperationalError" in names or "InterfaceError" in names:
         if _LIBPQ_LOGIN.search(str(error)):
@@ -233,7 +248,7 @@ def _classify_sqlite(error: BaseException) -> tuple[int, str]:
     for sign, words in _SQLITE_SCHEMA:
         if sign in text:
             return _SCHEMA, words
-    return _SQLITE.get(code & 0xFF, (_STORE, f"the database reported error {code}"))
+    return _SQLITE.get(code & 0xFF, (_STORE, f"the database reported: {text:.200}"))
 
 
 def _column_of(error: BaseException) -> str | None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from devlake_core.errors import ConfigError, SchemaError, StoreError, StoreUnreachable
 from devlake_core.store import Conflict, Store
@@ -126,6 +127,13 @@ def test_values_do_not_show_in_errors(store):
     assert "CANARY" not in shown
 
 
+def test_values_do_not_show_in_errors_that_are_not_translated(store):
+    query = text("INSERT INTO nowhere VALUES (:a)")
+    with store.engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(query, {"a": "CANARY-value"})
+    assert "CANARY" not in str(caught.value)
+
+
 def test_lock_that_another_transaction_holds_is_a_conflict(store, monkeypatch):
     monkeypatch.setattr(engine_module, "LOCK_SECONDS", 0.2)
 
@@ -194,6 +202,23 @@ def test_killed_session_is_unreachable_and_leaves_nothing(store):
     assert rows(store) == [(1, 10), (2, 20)]
 
 
+def test_connection_that_was_dropped_while_idle_is_replaced(store, opened):
+    if store.dialect == "sqlite":
+        pytest.skip("a file has no session")
+    mine, kill = (
+        ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})")
+        if store.dialect == "postgresql"
+        else ("SELECT connection_id()", "KILL {}")
+    )
+    with store.reading() as connection:
+        pid = connection.exec_driver_sql(mine).scalar_one()
+    with opened(store.url).reading() as connection:
+        connection.exec_driver_sql(kill.format(pid))
+    with store.transaction() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (3, 30)")
+    assert len(rows(store)) == 3
+
+
 def test_read_only_database_is_a_store_error(postgresql_url, opened):
     store = opened(postgresql_url)
 
@@ -229,7 +254,8 @@ def test_server_that_is_not_there_is_named_without_the_password(scheme):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with pytest.raises(StoreUnreachable, match=rf"lake at 127\.0\.0\.1:{port}") as caught:
+    expected = rf"lake at 127\.0\.0\.1:{port}: .*\(connection refused\)"
+    with pytest.raises(StoreUnreachable, match=expected) as caught:
         Store.open(f"{scheme}://me:CANARY-pw@127.0.0.1:{port}/lake")
     assert "CANARY" not in f"{caught.value!r}{caught.value.hint}{caught.value.__cause__!r}"
 
@@ -320,6 +346,11 @@ def test_tls_can_be_switched_off_or_left_to_the_server():
     left = engine_module._mysql_arguments(parse_url("mysql://h/d?tls=preferred"))
     assert "ssl" not in left
     assert "ssl_disabled" not in left
+
+
+def test_tls_is_never_left_out_silently():
+    with pytest.raises(ConfigError, match="PyMySQL only"):
+        Store.open("mysql+mysqldb://me:pw@127.0.0.1/lake?tls=true")
 
 
 def test_certificate_that_is_not_there_is_told(tmp_path):
