@@ -222,7 +222,8 @@ def _mysql_arguments(url: URL) -> dict[str, Any]:
             raise ConfigError(message, hint="write mysql+pymysql:// in the database URL")
     else:
         # Its connect_timeout ends with the TCP connection; see _lift_read_timeout().
-        arguments.setdefault("read_timeout", arguments.get("connect_timeout", CONNECT_SECONDS))
+        if "read_timeout" not in url.query:
+            arguments["read_timeout"] = CONNECT_SECONDS
         if context is False:
             arguments["ssl_disabled"] = True
         elif context is not None:

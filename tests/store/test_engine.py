@@ -348,6 +348,12 @@ def test_tls_can_be_switched_off_or_left_to_the_server():
     assert "ssl_disabled" not in left
 
 
+def test_read_timeout_of_the_url_is_kept():
+    url = parse_url("mysql://h/d?read_timeout=99")
+    assert url.query["read_timeout"] == "99"
+    assert "read_timeout" not in engine_module._mysql_arguments(url)
+
+
 def test_tls_is_never_left_out_silently():
     with pytest.raises(ConfigError, match="PyMySQL only"):
         Store.open("mysql+mysqldb://me:pw@127.0.0.1/lake?tls=true")
