@@ -92,6 +92,9 @@ class _Collector:
             elif state.began_at == 0:
                 # Taken over: what is there belongs to no full pass of ours.
                 state.finished = True
+            elif state.began_at == 0:
+                # Taken over: what is there belongs to no full pass of ours.
+                state.finished = True
 
         def work(connection: Connection) -> None:
             if fresh:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from devlake_core.errors import DevlakeError, RecordError, SchemaError
 from devlake_core.model import DomainTable, NoPKModel, ToolModel, row_maker
-from devlake_core.store import Writer, read_batches
+from devlake_core.store import Writer, Written, read_batches
 from devlake_core.store.quarantine import Bad
 from devlake_core.stream import Progress, takes_context
 
@@ -67,6 +67,28 @@ class _Target:
         self.rows.append(self._get(row.__dict__))
         self.raw_ids.append(raw_id)
 
+    def rejected(self, written: Written) -> list[Bad]:
+        """Return the rows that could not be written."""
+        return [
+            Bad(self.raw_ids[index], f"{self.table.name}: {reason}")
+            for index, reason in written.rejected
+        ]
+
+
+class _Kind:
+    """Know of one class what has to be done to each of its rows."""
+
+    def __init__(self, model: Any) -> None:
+        self.is_domain = issubclass(model, DomainTable)
+        self.has_id = self.is_domain and "id" in model.model_fields
+        self.has_origin = issubclass(model, NoPKModel)
+        # Such a row may be filled past its validating attributes, which take ten times longer.
+        self.is_plain = (
+            self.has_origin
+            and not model.__orm__
+            and model.set_tool_origin is NoPKModel.set_tool_origin
+        )
+
 
 class _Convertor:
     def __init__(self, run: SubtaskRun) -> None:
@@ -76,6 +98,7 @@ class _Convertor:
         self._model: type[ToolModel] = run.stream.tool_model
         self._keys = self._model.key_fields()
         self._targets: dict[type[DomainTable], _Target] = {}
+        self._kinds: dict[type, _Kind] = {}
         self._threshold = Threshold(run.stream.name, "convert")
         self._with_context = takes_context(run.stream.convert, 1)
         self._bad: list[Bad] = []
@@ -98,7 +121,7 @@ class _Convertor:
         for values in read_batches(run.store, table, columns, where=where, size=SIZE):
             for value in values:
                 self._one(make(value))
-            run.commit(self._write)
+            self._settle(run.commit(self._write))
             self.done += len(values)
             self._ctx.counts["quarantined"] += len(self._bad)
             self._threshold.count(len(values), [bad.reason for bad in self._bad])
@@ -109,12 +132,12 @@ class _Convertor:
 
     def _one(self, tool: ToolModel) -> None:
         stream: Any = self._stream
-        rows: list[DomainTable] = []
+        rows: list[Any] = []
         try:
             given = stream.convert(tool, self._ctx) if self._with_context else stream.convert(tool)
-            classes: dict[type, bool] = {}
+            named: set[type] = set()
             for row in _each(given):
-                self._identify(row, tool, classes)
+                self._identify(row, tool, named)
                 rows.append(row)
         except RecordError as error:
             self._bad.append(Bad(tool.raw_data_id, str(error)))
@@ -132,25 +155,37 @@ class _Convertor:
         for row in rows:
             self._target(type(row)).add(row, tool.raw_data_id)
 
-    def _identify(self, row: Any, tool: ToolModel, classes: dict[type, bool]) -> None:
+    def _identify(self, row: Any, tool: ToolModel, named: set[type]) -> None:
         """Give a row the tool row's origin and, where it has none, its id."""
-        if not isinstance(row, DomainTable):
-            message = f"convert() gave a {type(row).__name__}, which is no domain row"
+        model = type(row)
+        kind = self._kinds.get(model)
+        if kind is None:
+            kind = self._kinds[model] = _Kind(model)
+        if not kind.is_domain:
+            message = f"convert() gave a {model.__name__}, which is no domain row"
             raise RecordError(message)
-        if isinstance(row, NoPKModel):
+        if kind.is_plain:
+            values = row.__dict__
+            values["raw_data_params"] = tool.raw_data_params
+            values["raw_data_table"] = tool.raw_data_table
+            values["raw_data_id"] = tool.raw_data_id
+            values["raw_data_remark"] = tool.raw_data_remark
+        elif kind.has_origin:
             row.set_tool_origin(tool)
-        kind: Any = type(row)
-        if "id" not in kind.model_fields:
+        if not kind.has_id:
             return
-        given = getattr(row, "id")  # noqa: B009 - not every domain table has one
+        given = row.id
         bare = self._keys == ("id",) and given == str(tool.id)  # type: ignore[attr-defined]
         if given is not None and given != "" and not bare:
             return
-        if classes.get(kind):
-            message = f"convert() gave a second {kind.__name__} without an id from one row"
+        if model in named:
+            message = f"convert() gave a second {model.__name__} without an id from one row"
             raise RecordError(message)
-        classes[kind] = True
-        setattr(row, "id", tool.domain_id())  # noqa: B010
+        named.add(model)
+        if kind.is_plain:
+            row.__dict__["id"] = tool.domain_id()
+        else:
+            row.id = tool.domain_id()
 
     def _target(self, model: type[DomainTable]) -> _Target:
         if model not in self._targets:
@@ -164,47 +199,54 @@ class _Convertor:
             self._targets[model] = _Target(self._run, model)
         return self._targets[model]
 
-    def _write(self, connection: Connection) -> None:
+    def _write(self, connection: Connection) -> list[tuple[_Target, Written]]:
+        """Write what is in hand; it may be called again with the same after a conflict."""
         run = self._run
+        done = []
         for target in self._targets.values():
             if not target.rows:
                 continue
-            written = target.writer.upsert(connection, target.rows)
-            for index, reason in written.rejected:
-                self._bad.append(Bad(target.raw_ids[index], f"{target.table.name}: {reason}"))
+            done.append((target, target.writer.upsert(connection, target.rows)))
+            if target.has_origin and target.table.name not in run.state.domain_tables:
+                run.state.domain_tables.append(target.table.name)
+        rejected = [bad for target, written in done for bad in target.rejected(written)]
+        run.quarantine.put(connection, "convert", [*self._bad, *rejected])
+        return done
+
+    def _settle(self, done: list[tuple[_Target, Written]]) -> None:
+        """Count what was committed, and let go of it."""
+        for target, written in done:
+            self._bad.extend(target.rejected(written))
             for column, number in written.truncated.items():
                 self._ctx.counts["truncated"] += number
                 self._ctx.warn(f"{target.table.name}.{column}: text was cut to the column's length")
             target.upserted += written.written
-            if target.has_origin and target.table.name not in run.state.domain_tables:
-                run.state.domain_tables.append(target.table.name)
             target.rows, target.raw_ids = [], []
-        run.quarantine.put(connection, "convert", self._bad)
 
     def end(self) -> None:
         """Move the position, then sweep the domain tables whose writers have caught up."""
         run = self._run
         run.state.converted_to = self._goal
         group = Group(run)
-        run.commit(lambda connection: self._sweep(connection, group))
+        self._ctx.counts["removed"] += run.commit(lambda c: self._sweep(c, group))
         for target in self._targets.values():
             if target.has_origin:
                 run.count_changed(target.table, target.upserted)
             else:
                 self._ctx.counts["written"] += target.upserted
 
-    def _sweep(self, connection: Connection, group: Group) -> None:
-        run = self._run
+    def _sweep(self, connection: Connection, group: Group) -> int:
+        run, gone = self._run, 0
         if self._threshold.bad:
-            return  # a row that failed has its last good version in the table
+            return 0  # a row that failed has its last good version in the table
         known = domain_classes(group.streams, self._targets)
         for name in group.domain_tables(self._stream):
             model = known.get(name)
             writers = group.targets().get(name, [])
             if model is None or not all(self._ready(connection, group, s) for s in writers):
                 continue
-            gone = run.sweeper.sweep(connection, model.__table__, shared=model.__shared__)
-            self._ctx.counts["removed"] += gone
+            gone += run.sweeper.sweep(connection, model.__table__, shared=model.__shared__)
+        return gone
 
     def _ready(self, connection: Connection, group: Group, stream: Stream) -> bool:
         """Return whether a writer has caught up and nothing in its tool table waits to go."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import RecordError
-from devlake_core.store import Writer, existing_rows
+from devlake_core.store import Writer, Written, existing_rows
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
 from devlake_core.store.sweep import ALL, EVERYTHING
@@ -70,6 +70,10 @@ class _Batch:
             if key is not None:
                 self._supersede(key, raw.id)
         self.rows.extend(rows)
+
+    def rejected(self, written: Written) -> list[Bad]:
+        """Return the rows that could not be written."""
+        return [Bad(self.rows[i]["raw_data_id"], reason) for i, reason in written.rejected]
 
     def _supersede(self, key: Key, raw_id: int) -> None:
         older = self.latest.get(key)
@@ -139,7 +143,7 @@ class _Extractor:
                     batch.take(self._extraction, raw)
             run.state.extracted_to = raws[-1].id
             run.state.keyless = run.state.keyless or batch.keyless
-            run.commit(partial(self._write, batch))
+            self._settle(batch, *run.commit(partial(self._write, batch)))
             self.done += len(raws)
             self._ctx.counts["quarantined"] += len(batch.bad)
             self._threshold.count(len(raws), [item.reason for item in batch.bad])
@@ -147,21 +151,24 @@ class _Extractor:
             self._threshold.check()
         self._threshold.check_end()
 
-    def _write(self, batch: _Batch, connection: Connection) -> None:
+    def _write(self, batch: _Batch, connection: Connection) -> tuple[Written, int]:
+        """Write a batch; it may be called again with the same batch after a conflict."""
         run = self._run
         if self._writer is None or self._extraction is None:
-            return
+            return Written(), 0
         superseded = self._find_older(connection, batch)
-        rows = batch.rows
-        written = self._writer.upsert(connection, self._extraction.tuples(rows))
-        for index, reason in written.rejected:
-            batch.bad.append(Bad(rows[index]["raw_data_id"], reason))
+        written = self._writer.upsert(connection, self._extraction.tuples(batch.rows))
+        run.quarantine.put(connection, "extract", [*batch.bad, *batch.rejected(written)])
+        return written, self._drop(connection, superseded)
+
+    def _settle(self, batch: _Batch, written: Written, gone: int) -> None:
+        """Count what was committed."""
+        batch.bad.extend(batch.rejected(written))
         for column, number in written.truncated.items():
             self._ctx.counts["truncated"] += number
             self._ctx.warn(f"{self._table}.{column}: text was cut to the column's length")
         self._upserted += written.written
-        run.quarantine.put(connection, "extract", batch.bad)
-        self._drop(connection, superseded)
+        self._ctx.counts["removed"] += gone
 
     def _find_older(self, connection: Connection, batch: _Batch) -> list[int]:
         """Return the raw rows that this batch supersedes; mind the ones that must stay."""
@@ -219,33 +226,34 @@ class _Extractor:
                 f"example {twice}: declare `shared=True` on its class"
             )
 
-    def _drop(self, connection: Connection, superseded: list[int]) -> None:
-        """Delete superseded raw rows, and see to it that their rows go everywhere."""
+    def _drop(self, connection: Connection, superseded: list[int]) -> int:
+        """Delete superseded raw rows, see to it that their rows go; return how many went here."""
         if not superseded:
-            return
+            return 0
         run = self._run
+        gone = 0
         drop_raw(connection, run.raw, superseded)
         table = self._table
         if table is not None and not self._shared:
             gone = run.sweeper.sweep_ids(connection, table, superseded)
-            self._ctx.counts["removed"] += gone
         own = None if table is None else table.name
         run.sweeper.note(connection, [t for t in self._group.targets() if t != own], superseded)
         run.quarantine.forget_gone(connection)
+        return gone
 
     def end(self) -> None:
         """Clean up after a complete full pass, then sweep this stream's table."""
         run, state = self._run, self._run.state
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> int:
             if self._stream.collects:
                 self._drop_old(connection)
-            if self._table is not None and not self._threshold.bad:
-                gone = run.sweeper.sweep(connection, self._table, shared=self._shared)
-                self._ctx.counts["removed"] += gone
+            if self._table is None or self._threshold.bad:
+                return 0
+            return run.sweeper.sweep(connection, self._table, shared=self._shared)
 
         if self._stream.collects or state.extracted_to >= self._owner_position():
-            run.commit(work)
+            self._ctx.counts["removed"] += run.commit(work)
         if self._table is not None:
             run.count_changed(self._table, self._upserted)
 
@@ -256,7 +264,9 @@ class _Extractor:
         """Delete the raw rows that the last complete full pass did not bring again."""
         run, state = self._run, self._run.state
         before = state.copied_at
-        if state.kind == "full" and state.complete and not state.finished:
+        # An incremental pass follows complete passes only: a full one that was killed before
+        # extract had cleaned up after it is finished now.
+        if (state.complete or state.kind == "incremental") and not state.finished:
             before = max(before, self._end_of_old(connection))
             state.finished = True
         state.copied_at = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,12 +48,14 @@ class SubtaskRun:
     def commit(self, work: Callable[[Connection], T]) -> T:
         """Do some writing and save the state in one transaction, under the claim.
 
-        A deadlock or a lock that was not to be had is tried again with the whole batch.
+        A deadlock or a lock that was not to be had is tried again with the whole batch, from the
+        state before it: ``work`` may change the state and is called again.
 
         Raises:
             Fenced: another run took the scope over; nothing of this batch was written.
         """
         runtime = current_runtime.get()
+        before = deepcopy(vars(self.state))
         for attempt in range(1, TRIES + 1):
             runtime.check_cancelled()
             try:
@@ -61,6 +64,7 @@ class SubtaskRun:
                     result = work(connection)
                     self.states.save(connection, self.stream.name, self.state)
             except Conflict:
+                vars(self.state).update(deepcopy(before))
                 if attempt == TRIES:
                     raise
                 runtime.pause(random.uniform(0, 0.1 * 2**attempt), "the database is busy")

@@ -108,14 +108,17 @@ def test_killed_full_passes_of_a_tool_without_positions_leave_the_same_tables(
 def test_killed_full_refresh_is_cleaned_up_by_the_next_plain_run(sea: Sea) -> None:
     calm = Undisturbed(sea)
     samples = {"sqlite": 4}.get(sea.store.dialect, 2)
+    # The refresh of the comments may not have begun when the run is killed.
+    wanted = {t: rows for t, rows in calm.dumps[3].items() if "comment" not in t}
+    del wanted["world_events"]
     for nth in range(samples):
         number = 2 + nth
         sea.run(number, 1)
         sea.run(number, 2)
-        kill = spread(calm.points[3], samples, nth)
+        kill = 10 + spread(calm.points[3], samples * 2, nth)
         assert sea.run(number, 3, kill=kill)["code"] == -9
-        sea.run(number, 3, options={"fullSync": kill < 4})
-        assert differences(sea.dump(number), calm.dumps[3]) == [], f"killed at {kill}"
+        sea.run(number, 3, options={"fullSync": False})
+        assert differences(sea.dump(number), wanted) == [], f"killed at {kill}"
 
 
 @pytest.mark.slow
