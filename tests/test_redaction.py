@@ -9,7 +9,7 @@ from base64 import b64encode, urlsafe_b64encode
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devlake_core import redaction
@@ -60,6 +60,7 @@ secrets = st.text(
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
+@settings(deadline=None)
 @given(secret=secrets)
 def test_no_canary_survives_any_encoding(name, secret):
     redactor = Redactor()
@@ -73,6 +74,7 @@ def test_no_canary_survives_any_encoding(name, secret):
     assert shown.endswith("> after")
 
 
+@settings(deadline=None)
 @given(secret=secrets, around=st.text(max_size=20))
 def test_a_text_without_the_secret_and_without_a_pattern_is_left_alone(secret, around):
     redactor = Redactor()
@@ -162,16 +164,16 @@ def test_a_secretstr_is_taken_by_its_value():
 def test_no_secret_makes_redaction_slow(secret):
     redactor = Redactor()
     redactor.register(secret)
-    began = time.perf_counter()
+    began = time.process_time()
     redactor.redact(("\\" * 300 + "%25" * 300 + "a" * 300 + " +" * 300) * 5)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "://" * 50_000, "token=" * 30_000, "\\" * 100_000])
 def test_no_text_makes_redaction_slow(text):
-    began = time.perf_counter()
+    began = time.process_time()
     Redactor().redact(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def log(message, *args, **kwargs):

@@ -27,23 +27,29 @@ def domain_tables() -> list[Table]:
     return domain.metadata.sorted_tables
 
 
-def missing_tables(store: Store) -> list[Table]:
-    """Return the tables of the domain layer that a database lacks."""
+def pending_tables(store: Store) -> list[Table]:
+    """Return the tables of the domain layer that a database lacks, or may have by half.
+
+    On MySQL a table and its indexes do not come at once. So where nobody has recorded yet that the
+    layer is there, every table is looked at.
+    """
+    if not history.made_by(store):
+        return domain_tables()
     found = store.tables()
     return [table for table in domain_tables() if table.name not in found]
 
 
 def migrate_domain(store: Store) -> bool:
-    """Create the tables that are missing; return whether there were any.
+    """Create the tables that are missing; return whether there was something to do.
 
     The script is recorded unless the database is a server's.
     """
-    missing = missing_tables(store)
-    if not missing:
+    tables = pending_tables(store)
+    if not tables:
         return False
     server = history.made_by(store) == "server"
     with store.transaction() as connection:
-        for table in missing:
+        for table in tables:
             create(connection, table)
         if not server:
             history.ensure(connection)

@@ -15,7 +15,7 @@ from devlake_core.redaction import redact
 from devlake_core.store.faults import Conflict, translate
 
 from . import history, progress
-from .domain import DOMAIN_SCRIPT, migrate_domain, missing_tables
+from .domain import DOMAIN_SCRIPT, migrate_domain, pending_tables
 from .final import final_tables
 from .lock import migration_lock
 from .operations import CreateTable, DropTable, Execute, RenameTable
@@ -88,7 +88,7 @@ def migrate(
 def pending(store: Store, plugins: Iterable[Any]) -> list[Applied]:
     """Return what :func:`migrate` would apply, without doing it."""
     found = []
-    if missing_tables(store):
+    if pending_tables(store):
         found.append(Applied(history.OURS, DOMAIN_SCRIPT.version, DOMAIN_SCRIPT.name))
     recorded = history.read(store)
     for plugin in plugins:

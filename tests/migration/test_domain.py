@@ -49,6 +49,31 @@ def test_half_a_layer_is_completed(store, small):
     assert {"layer_0", "layer_2"} <= store.tables()
 
 
+def test_a_layer_killed_before_its_last_index_is_completed(mysql_url, monkeypatch):
+    table = sa.Table(
+        "layer_3",
+        sa.MetaData(),
+        sa.Column("id", sa.String(255), primary_key=True),
+        sa.Column("x", sa.String(255)),
+    )
+    bare = sa.Table("layer_3", sa.MetaData(), *(column._copy() for column in table.columns))
+    sa.Index("idx_layer_3_x", table.c.x)
+    monkeypatch.setattr(domain_room, "domain_tables", lambda: [table])
+    store = Store.open(mysql_url)
+    try:
+        with store.transaction() as connection:
+            bare.create(connection)
+        assert executor.pending(store, [])
+        executor.migrate(store, [])
+        with store.reading() as connection:
+            assert [i["name"] for i in sa.inspect(connection).get_indexes("layer_3")] == [
+                "idx_layer_3_x"
+            ]
+        assert executor.pending(store, []) == []
+    finally:
+        store.close()
+
+
 def test_the_real_layer_is_made_whole_and_once(store):
     tables = {table.name for table in domain_room.domain_tables()}
     if not tables:
