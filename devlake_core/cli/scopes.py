@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devlake_core.errors import UsageError
-from devlake_core.plugin.messages import RemoteScopeGroup
 from devlake_core.store.removal import remove_data
 
 from . import tool
@@ -43,16 +42,12 @@ def browse(
         session.prepare(store, [loaded])
         found = Saved(store, loaded).connection(connection)
     look = tool.tree if whole else tool.level
-    items = []
     with session.asking(loaded, found, "browse"):
-        for item, depth in look(loaded, found, group):
-            wire = item.as_dict()
-            if session.json:
-                items.append({key: wire.get(key) for key in ("id", "name", "type", "parentId")})
-                continue
-            mark = "▸ " if isinstance(item, RemoteScopeGroup) else "  "
-            write(f"{'  ' * depth}{mark}{wire['name']}  ({wire['id']})")
-            items.append(wire)
+        there = [(item.as_dict(), depth) for item, depth in look(loaded, found, group)]
+    items = [{key: i.get(key) for key in ("id", "name", "type", "parentId")} for i, _ in there]
+    for item, depth in () if session.json else there:
+        mark = "▸ " if item["type"] == "group" else "  "
+        write(f"{'  ' * depth}{mark}{item['name']}  ({item['id']})")
     if session.json:
         write_json(items)
     elif not items:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import bindparam, delete, func, insert, inspect, literal, select, text, update
 
 from .ledger import ledger_tables, raw_table
+from .on_demand import make_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -43,11 +44,7 @@ def ensure_raw(store: Store, plugin: str, *names: str) -> None:
         return
     wanted = [*ledger_tables(plugin), *(raw_table(name) for name in names)]
     found = store.tables()
-    missing = [table for table in wanted if table.name not in found]
-    if missing:
-        with store.transaction() as connection:
-            for table in missing:
-                table.create(connection, checkfirst=True)
+    make_missing(store, [table for table in wanted if table.name not in found])
     for name in names:
         if name in found:
             _widen(store, raw_table(name))

@@ -26,6 +26,8 @@ from sqlalchemy import (
     update,
 )
 
+from .on_demand import make_missing
+
 if TYPE_CHECKING:
     from .engine import Store
 
@@ -59,8 +61,7 @@ def run_started(store: Store, subtask: str, connection_id: int) -> int:
     """Append a run that has begun, drop the oldest beyond the limit; return its number."""
     table = runs_table()
     if not store.has_table(table.name):
-        with store.transaction() as connection:
-            table.create(connection, checkfirst=True)
+        make_missing(store, [table])
     of_subtask = (table.c.subtask_name == subtask, table.c.connection_id == connection_id)
     with store.transaction() as connection:
         done = connection.execute(

@@ -110,7 +110,7 @@ class Devlake:
                 ]
                 names = ", ".join(f'"{name}"' for name in columns)
                 rows = self.rows(f'SELECT {names} FROM "{table}"')
-                if rows and not table.endswith(("__state", "_runs")):
+                if rows and not table.endswith(("__state", "_sequence")):
                     found[table] = sorted(rows, key=repr)
         return found
 
