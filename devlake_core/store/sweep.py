@@ -117,3 +117,23 @@ class Sweeper:
             notes.c.raw_table == self._raw.name,
             notes.c.target == target,
         )
+
+
+def sweep_shared_rows(
+    connection: Connection, raw: Table, target: Table, params: Iterable[str]
+) -> int:
+    """Delete rows of some scopes whose raw row is gone; return how many went.
+
+    A scope without any raw row is left alone: somebody emptied its raw table.
+    """
+    gone = 0
+    for scope in params:
+        if has_rows(connection, raw, scope):
+            gone += connection.execute(
+                delete(target).where(
+                    target.c.raw_data_params == scope,
+                    target.c.raw_data_table == raw.name,
+                    ~exists().where(raw.c.id == target.c.raw_data_id),
+                )
+            ).rowcount
+    return gone

@@ -4,5 +4,6 @@ from .collect import collect
 from .convert import convert
 from .extract import extract
 from .run import held
+from .shared import sweep_shared
 
-__all__ = ["collect", "convert", "extract", "held"]
+__all__ = ["collect", "convert", "extract", "held", "sweep_shared"]

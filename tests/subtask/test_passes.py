@@ -4,7 +4,7 @@ import pytest
 
 from devlake_core.errors import Fenced, TooManyBadRecords
 from devlake_core.model import ScopeConfig
-from devlake_core.subtask import collect
+from devlake_core.subtask import collect, sweep_shared
 from tests.lake import Lake
 from tests.subtask.shop import (
     Account,
@@ -121,7 +121,7 @@ def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
 
 
 def test_second_full_refresh_goes_on_with_an_unfinished_one(lake: Lake) -> None:
-    from devlake_core.subtask import collect
+    from devlake_core.subtask import collect, sweep_shared
     from devlake_core.subtask import collect as module  # noqa: F401
 
     Tool.incremental = True
@@ -307,6 +307,21 @@ def test_shared_row_survives_the_scope_that_no_longer_names_it(lake: Lake) -> No
     lake.run("c")
     Tool.issues["c"] = [issue(2)]
     lake.run("c")
+    assert lake.rows(Person, "id") == ["ann"]
+    assert lake.rows(Account, "id") == ["shop:Person:1:ann"]
+
+
+def test_shared_row_that_no_scope_names_goes_when_all_were_read_whole(lake: Lake) -> None:
+    ann, bob = {"id": "ann", "nick": "a"}, {"id": "bob", "nick": "b"}
+    Tool.issues = {"b": [issue(1, who=ann)], "c": [issue(2, who=bob)]}
+    lake.run("b")
+    lake.run("c")
+    Tool.issues = {"b": [issue(1, who=ann)], "c": [issue(2)]}
+    lake.run("b")
+    lake.run("c")
+    assert lake.rows(Person, "id") == ["ann", "bob"]
+    params = [lake.context(scope).params for scope in "bc"]
+    assert sweep_shared(lake.store, lake.streams, params) == 2
     assert lake.rows(Person, "id") == ["ann"]
     assert lake.rows(Account, "id") == ["shop:Person:1:ann"]
 
