@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
 LIMIT = "DEVLAKE_IMPORT_SECONDS"
 """The environment variable that sets how long the import of a guest may take."""
 
@@ -199,6 +201,9 @@ def place(error: BaseException) -> str:
     frames = [frame for frame in trace if not frame.filename.startswith("<frozen")]
     if isinstance(error, SyntaxError) or not frames:
         return ""
-    if frames[-1].filename in {__file__, importlib.__file__}:
+    # Where our own code raised (a name that the package does not have), its caller is at fault.
+    theirs = [frame for frame in frames if not frame.filename.startswith(_OURS)]
+    last = next((f for f in reversed(theirs) if f.filename != importlib.__file__), frames[-1])
+    if last.filename in {__file__, importlib.__file__}:
         return ""
-    return f" (line {frames[-1].lineno} of {clean(frames[-1].filename, 300)})"
+    return f" (line {last.lineno} of {clean(last.filename, 300)})"

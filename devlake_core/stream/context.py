@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, overload
 
 from typing_extensions import TypeVar
 
@@ -106,6 +106,10 @@ class Context(Generic[ConnectionT, ScopeT, ConfigT, ApiT]):
             self._api = self.api_type(self.connection)
         return self._api
 
+    @overload
+    def domain_id(self, model: type[ToolModel], *keys: str | int) -> str: ...
+    @overload
+    def domain_id(self, model: type[ToolModel], *keys: Any) -> str | None: ...
     def domain_id(self, model: type[ToolModel], *keys: Any) -> str | None:
         """Return the domain id of a tool row by its key; None where a key is None."""
         if any(key is None for key in keys):
