@@ -64,7 +64,7 @@ def command(session: Any, /, plugin: str | None, words: tuple[str, ...], **optio
     verb = words[0] if words and words[0] in (*VERBS, "all") else ""
     arguments = words[1:] if verb else words
     if options["legacy"] and plugin is not None and plugin in (*VERBS, "all") and not verb:
-        plugin, verb = None, plugin
+        plugin, verb = None, str(plugin)
     job = Job(
         "",
         "",
@@ -119,6 +119,7 @@ class _Run:
         with self._session.cancel.heard():
             tasks = self._tasks(failed)
             outcomes = [*failed, *self._outcomes(tasks)]
+        self._sweep_shared(outcomes)
         seconds = time.monotonic() - began
         if self._session.json:
             write_json(summary(outcomes, seconds))
@@ -177,6 +178,23 @@ class _Run:
                     outcomes.append(future.result())
                     ordered.end(outcomes[-1])
         return outcomes
+
+    def _sweep_shared(self, outcomes: list[Outcome]) -> None:
+        """Drop shared rows that no scope names, where every scope was read anew and whole."""
+        job = self._wanted.job
+        whole = self._wanted.everything and job.full_refresh and job.verb == "all"
+        if not whole or job.streams or not outcomes or any(o.failure for o in outcomes):
+            return
+        from devlake_core.model import raw_data_params
+        from devlake_core.subtask import sweep_shared
+
+        with self._session.store() as store:
+            for name in self._names:
+                ended = [outcome for outcome in outcomes if outcome.job.plugin == name]
+                params = [raw_data_params(o.job.connection_id, o.job.scope) for o in ended]
+                if ended:
+                    streams = self._session.host.load(name).all_streams
+                    ended[-1].counts["removed"] += sweep_shared(store, streams, params)
 
     def _tell(self, outcome: Outcome) -> None:
         """Write why a job failed."""

@@ -1,0 +1,96 @@
+"""What hears Ctrl-C and SIGTERM."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from devlake_core.errors import Cancelled
+from devlake_core.runner import cancel as module
+from devlake_core.runner.cancel import Cancel
+
+
+@pytest.fixture
+def cancel():
+    made = Cancel()
+    yield made
+    made.close()
+
+
+def soon(seconds, number):
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_pause(cancel, number):
+    with cancel.heard():
+        timer = soon(0.1, number)
+        began = time.monotonic()
+        assert cancel.sleep(30)
+        assert time.monotonic() - began < 5
+        with pytest.raises(Cancelled) as raised:
+            cancel.check()
+        timer.join()
+    assert raised.value.exit_code == 128 + number
+
+
+def test_without_a_signal_a_pause_has_its_length(cancel):
+    with cancel.heard():
+        assert not cancel.sleep(0.05)
+        cancel.check()
+
+
+def test_code_that_never_looks_is_interrupted_after_the_grace(cancel, monkeypatch):
+    monkeypatch.setattr(module, "GRACE", 0.2)
+    began = time.monotonic()
+    with cancel.heard():
+        timer = soon(0.1, signal.SIGTERM)
+        with pytest.raises(Cancelled):
+            time.sleep(30)
+        timer.join()
+    assert time.monotonic() - began < 10
+
+
+def test_a_second_signal_interrupts_at_once(cancel):
+    with cancel.heard():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Cancelled):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_is_held_is_not_interrupted(cancel, monkeypatch):
+    monkeypatch.setattr(module, "GRACE", 0.05)
+    with cancel.heard(), cancel.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.3)
+        assert cancel.signal == signal.SIGTERM
+
+
+def test_handlers_are_as_before_afterwards_and_inner_blocks_leave_them(cancel):
+    before = signal.getsignal(signal.SIGTERM)
+    with cancel.heard():
+        ours = signal.getsignal(signal.SIGTERM)
+        with cancel.heard():
+            pass
+        assert signal.getsignal(signal.SIGTERM) == ours != before
+    assert signal.getsignal(signal.SIGTERM) == before
+    with cancel.heard():
+        assert not cancel.sleep(0.01)
+
+
+def test_in_another_thread_nothing_is_handled(cancel):
+    found = []
+
+    def look():
+        with cancel.heard():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [before]
