@@ -163,7 +163,7 @@ class Encrypted(TypeDecorator[SecretStr]):
         """
         if value is None:
             return None
-        return SecretStr(crypto.decrypt(crypto.encryption_secret(), value).decode())
+        return SecretStr(crypto.decrypt_text(crypto.encryption_secret(), value))
 
 
 class EnumText(TypeDecorator[enum.Enum]):

@@ -124,13 +124,23 @@ class Trap:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
+def make_repository(tmp_path: Path) -> Callable[[str], Repository]:
+    """Return a function that makes an empty repository with a work tree."""
+
+    def make(name: str) -> Repository:
+        folder = tmp_path / name
+        folder.mkdir()
+        made = Repository(folder)
+        made.git("init", "-q", "-b", "main")
+        return made
+
+    return make
+
+
+@pytest.fixture
+def repository(make_repository: Callable[[str], Repository]) -> Repository:
     """Return an empty repository with a work tree."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    made = Repository(folder)
-    made.git("init", "-q", "-b", "main")
-    return made
+    return make_repository("repository")
 
 
 @pytest.fixture
