@@ -121,7 +121,7 @@ def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
 
 
 def test_second_full_refresh_goes_on_with_an_unfinished_one(lake: Lake) -> None:
-    from devlake_core.subtask import collect, sweep_shared
+    from devlake_core.subtask import collect
     from devlake_core.subtask import collect as module  # noqa: F401
 
     Tool.incremental = True
