@@ -100,7 +100,9 @@ class PostgreSQL:
     def __init__(self, url: str) -> None:
         import psycopg
 
-        self._db = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+        self._db = psycopg.connect(
+            url.replace("+psycopg", ""), autocommit=True, options="-c timezone=UTC"
+        )
 
     @staticmethod
     def time(value: datetime) -> datetime:

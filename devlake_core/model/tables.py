@@ -1,9 +1,10 @@
 """What rows of each layer have in common: keys, times and the raw row they come from."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, String, Table
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import declared_attr
 
@@ -97,11 +98,7 @@ class ToolModel(ToolTable, NoPKModel):
     @classmethod
     def key_fields(cls) -> tuple[str, ...]:
         """Return the names of the key's fields, without the connection."""
-        return tuple(
-            column.key
-            for column in cls.__table__.primary_key.columns
-            if column.key != "connection_id"
-        )
+        return _key_fields(cls.__table__)
 
     def primary_keys(self) -> list[Any]:
         """Return the values of the key, without the connection."""
@@ -134,11 +131,15 @@ class DomainScope(DomainModel):
 
 def domain_id(model: type[ToolModel], connection_id: int | None, *keys: Any) -> str:
     """Return the domain id of a tool row: ``plugin:Class:connection:key…``."""
-    return ":".join(
-        [
-            package_name(model.__module__),
-            model.__name__,
-            str(0 if connection_id is None else connection_id),
-            *(str(key) for key in keys),
-        ]
-    )
+    return ":".join([_id_prefix(model), str(connection_id or 0), *map(str, keys)])
+
+
+@cache
+def _id_prefix(model: type[ToolModel]) -> str:
+    return f"{package_name(model.__module__)}:{model.__name__}"
+
+
+@cache
+def _key_fields(table: Table) -> tuple[str, ...]:
+    keys = (column.key for column in table.primary_key.columns)
+    return tuple(key for key in keys if key != "connection_id")

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, literal, or_, select, tuple_, type_coerce
+from sqlalchemy import and_, literal, literal_column, or_, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from devlake_core.model.types import as_utc
@@ -74,6 +74,17 @@ def read_batches(
             yield _converted(rows, len(wanted), converts)
         if len(rows) < size:
             return
+
+
+def unsorted_key(store: Store, table: Table) -> list[Column[Any]]:
+    """Return a key in whose order an index on another column keeps the rows that it finds.
+
+    Read by it, the rows of one scope need not be sorted anew for each batch. On SQLite that is the
+    row's number; InnoDB's indexes end in the primary key.
+    """
+    if store.dialect == "sqlite":
+        return [literal_column("_rowid_")]
+    return list(table.primary_key.columns)
 
 
 def reader(column: Column[Any], store: Store) -> Callable[[Any], Any] | None:

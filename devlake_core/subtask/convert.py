@@ -11,6 +11,7 @@ from devlake_core.errors import DevlakeError, RecordError, SchemaError
 from devlake_core.model import DomainTable, NoPKModel, ToolModel, row_maker
 from devlake_core.store import Writer, Written, read_batches
 from devlake_core.store.quarantine import Bad
+from devlake_core.store.read import unsorted_key
 from devlake_core.stream import Progress, takes_context
 
 from .default_extraction import described
@@ -118,7 +119,8 @@ class _Convertor:
         run.commit(
             lambda connection: run.quarantine.release(connection, "convert", run.state.converted_to)
         )
-        for values in read_batches(run.store, table, columns, where=where, size=SIZE):
+        key = unsorted_key(run.store, table)
+        for values in read_batches(run.store, table, columns, where=where, key=key, size=SIZE):
             for value in values:
                 self._one(make(value))
             self._settle(run.commit(self._write))
