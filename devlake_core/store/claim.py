@@ -13,12 +13,13 @@ import os
 import platform
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from devlake_core.errors import Fenced, ScopeBusy
 from devlake_core.model.types import as_utc
@@ -201,7 +202,9 @@ def _lock(store: Store, plugin: str, params: str, deadline: float) -> Iterator[N
         try:
             yield
         finally:
-            connection.execute(free, {"key": key})
+            # A session that is gone has left the lock; what the block raised is to be heard.
+            with suppress(DBAPIError):
+                connection.execute(free, {"key": key})
 
 
 def _holder(store: Store, plugin: str, params: str) -> dict[str, Any]:

@@ -32,14 +32,20 @@ class Zygote:
         )
 
     def __call__(self, url: str, connection: int = 1, **request: Any) -> dict[str, Any]:
-        """Run once; return how it ended."""
+        """Run once; return how it ended, with code None if it stopped itself."""
+        return self.ask(url=url, connection=connection, **request)
+
+    def signal(self, pid: int, number: int) -> dict[str, Any]:
+        """Send a signal to a run that stopped itself; return how it ended."""
+        return self.ask(pid=pid, signal=int(number))
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send a request; return the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        line = json.dumps({"url": url, "connection": connection, **request})
-        self._process.stdin.write(line + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        assert answer["code"] in {0, -9}, f"{answer} (see stderr)"
         return answer
 
     def close(self) -> None:
@@ -62,7 +68,9 @@ class Sea:
         options = {"phase": phase, "size": size, "fullSync": phase == 3}
         options.update(request.pop("options", {}))
         request.setdefault("batch", BATCH)
-        return self.zygote(self.url, connection, options=options, **request)
+        answer = self.zygote(self.url, connection, options=options, **request)
+        assert answer["code"] != 9 or request.get("fails"), answer
+        return answer
 
     def dump(self, number: int) -> dict[str, list[Any]]:
         """Return what is stored of one connection, without numbers and times of rows."""

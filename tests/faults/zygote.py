@@ -24,6 +24,7 @@ from tests.faults import world
 
 VERBS = {"collect": collect, "extract": extract, "convert": convert}
 PASSED = mmap.mmap(-1, 8)
+ERROR = mmap.mmap(-1, 1000)
 
 
 class Failpoints:
@@ -97,27 +98,38 @@ def work(request: dict[str, Any]) -> None:
             if verb == "collect" and not stream.collects:
                 continue
             for progress in VERBS[verb](ctx, stream):
-                if request.get("stop_at") == [verb, stream.name, progress.current]:
+                if request.get("stop_in") == f"{verb} {stream.name}" and progress.current >= 50:
+                    request["stop_in"] = None
                     os.kill(os.getpid(), signal.SIGSTOP)
     store.close()
 
 
 def answered(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one request in a fork and tell how it ended."""
+    """Run one request in a fork and tell how it ended, or that it stopped itself.
+
+    A stopped one gets its signal with a request of its own: ``{"pid": …, "signal": …}``.
+    """
     PASSED[:] = world.ASKED[:] = struct.pack("q", 0)
-    pid = os.fork()
+    ERROR[:] = bytes(len(ERROR))
+    pid = request.get("pid") or os.fork()
     if pid == 0:
         try:
             work(request)
         except BaseException as error:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+            text = f"{type(error).__name__}: {error}".encode()[: len(ERROR)]
+            ERROR[: len(text)] = text
             os._exit(9)
         os._exit(0)
-    _, status = os.waitpid(pid, 0)
+    if "signal" in request:
+        os.kill(pid, request["signal"])
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    stopped = os.WIFSTOPPED(status)
     return {
-        "code": os.waitstatus_to_exitcode(status),
+        "pid": pid,
+        "code": None if stopped else os.waitstatus_to_exitcode(status),
         "points": struct.unpack("q", PASSED[:])[0],
         "asked": struct.unpack("q", world.ASKED[:])[0],
+        "error": bytes(ERROR).rstrip(b"\0").decode(),
     }
 
 
