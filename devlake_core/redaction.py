@@ -117,8 +117,10 @@ class Redactor:
         text = str(reveal() if callable(reveal) else value).strip()
         lines = [line.strip() for line in text.splitlines() if not line.startswith("-----")]
         found = {text, *(line for line in lines if len(line) >= 20)}
-        self._values |= {item for item in found if len(item) >= SHORTEST}
-        self.__dict__.pop("_exact", None)
+        new = {item for item in found if len(item) >= SHORTEST} - self._values
+        if new:
+            self._values |= new
+            self.__dict__.pop("_exact", None)
 
     @cached_property
     def _exact(self) -> re.Pattern[str] | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from devlake_core.errors import APIException, RequestError
+from devlake_core.redaction import register_secret
 
 from .address import origin
 from .hooks import ABORT, REQUEST, RESPONSE, hooks_of
@@ -34,6 +36,9 @@ from .runtime import Call, current_runtime
 
 if TYPE_CHECKING:
     from .client import API
+
+
+_SECRET_HEADER = re.compile(r"auth|token|key|secret|cookie|password|session", re.IGNORECASE)
 
 
 def exchange(api: API, request: Request, *, page: bool = False) -> Any:
@@ -122,12 +127,21 @@ def _sent(api: API, request: Request, attempt: int) -> Call | None:
     runtime.before_request(call)
     shown = call.request
     shown.url = api.absolute(shown.url)
+    _hide_secrets(shown)
     sent = shown.copy()
     if api.auth is not None and _trusted(api, sent.url):
         api.auth.authenticate(sent, connection)
     runtime.count("requests")
     call.response = transport_for(connection, api.proxy).send(sent, shown)
     return call
+
+
+def _hide_secrets(request: Request) -> None:
+    """Keep what a hook put into a header that bears a secret out of every output."""
+    for name, value in request.headers.items():
+        if _SECRET_HEADER.search(name):
+            # Of "Bearer abc" the part behind the blank is the secret.
+            register_secret(str(value).rpartition(" ")[2])
 
 
 def _trusted(api: API, url: str) -> bool:

@@ -13,6 +13,7 @@ from devlake_core.api import (
     response_hook,
 )
 from devlake_core.errors import APIException
+from devlake_core.redaction import redact
 from tests.web import Answer
 
 
@@ -185,3 +186,15 @@ def test_shared_hooks_may_assign_request_and_response(web, link, runtime):
     response = API(link).get("x", a=1)
     assert (response.json, web.paths()) == ([9], ["/y?a=1"])
     assert response.get_url_with_query_string() == f"{web.url}/y?a=1"
+
+
+class Signing(API):
+    @request_hook
+    def sign(self, request):
+        request.headers["Authorization"] = "Bearer from-a-hook-4711"
+
+
+def test_secret_that_a_hook_puts_into_a_header_is_redacted_everywhere(web, link):
+    web.on("/x", [])
+    Signing(link).get("/x")
+    assert "from-a-hook-4711" not in redact("the tool said: from-a-hook-4711 is no good")
