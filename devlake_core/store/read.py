@@ -83,7 +83,8 @@ def unsorted_key(store: Store, table: Table) -> list[Column[Any]]:
     row's number; InnoDB's indexes end in the primary key.
     """
     if store.dialect == "sqlite":
-        return [literal_column("_rowid_")]
+        number: Any = literal_column("_rowid_")
+        return [number]
     return list(table.primary_key.columns)
 
 
