@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from devlake_core.errors import ConnectionRejected, UsageError
+from devlake_core.errors import ConfigError, ConnectionRejected, UsageError
 from devlake_core.plugin.connect import connection_of, try_connection
 
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
@@ -22,9 +22,17 @@ def command() -> None:
     """Say how tools are reached: addresses and credentials, one connection per account."""
 
 
+def _made(plugin: Any, values: dict[str, Any]) -> Any:
+    try:
+        return connection_of(plugin, values)
+    except ConfigError as error:
+        error.hint = error.hint or f"devlake connections add {plugin.name} --help"
+        raise
+
+
 def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
     values = {**fields.values(options, ask=True), "name": options["name"]}
-    connection = connection_of(plugin, values)
+    connection = _made(plugin, values)
     with session.store() as store:
         session.prepare(store, [plugin])
         saved = Saved(store, plugin)
@@ -48,7 +56,7 @@ def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> No
         saved = Saved(store, plugin)
         key = saved.connection_key(options["name"])
         [before] = saved.connections.rows(id=key["id"])
-        changed = connection_of(plugin, {**before.__dict__, **values})
+        changed = _made(plugin, {**before.__dict__, **values})
         new = {name: getattr(changed, name) for name in values}
         unique = {"name": changed.name} if "name" in values else {}
         saved.connections.change({"id": key["id"]}, new, **unique)

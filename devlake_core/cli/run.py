@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from devlake_core.errors import DevlakeError, UsageError
+from devlake_core.errors import DevlakeError, PluginLoadError, UsageError
 from devlake_core.runner.job import VERBS, Failure, Job, Outcome, Task, exit_code_of
 from devlake_core.runner.legacy import add_legacy
 from devlake_core.runner.pool import InProcess, ProcessPerJob
@@ -18,7 +18,9 @@ from devlake_core.runner.summary import summary, total_lines
 
 from .options import connection_option, db_option, json_option, plugin_names
 from .output import write, write_json
+from .saved import Saved
 from .selection import Selection, Wanted
+from .session import tell
 
 if TYPE_CHECKING:
     from devlake_core.plugin.base import Plugin
@@ -137,6 +139,13 @@ class _Run:
         """Return the tasks; a plugin of several that cannot be run is noted as failed."""
         plugins: list[Plugin] = []
         for name in self._names:
+            if self._wanted.everything:
+                # Every healthy one is meant; what keeps another from being so is said.
+                try:
+                    plugins.append(self._session.host.load(name))
+                except PluginLoadError as error:
+                    tell(f"left out: {error.message}")
+                continue
             with _Noting(self._wanted.job, name, failed, alone=len(self._names) == 1):
                 plugins.append(self._session.host.load(name))
         if not plugins:
@@ -149,6 +158,8 @@ class _Run:
         return tasks
 
     def _tasks_of(self, store: Store, plugin: Plugin) -> list[Task]:
+        if self._wanted.everything and not Saved(store, plugin).exist(store):
+            return []
         self._session.prepare(store, [plugin])
         return Selection(self._session, store, plugin, self._wanted).tasks()
 

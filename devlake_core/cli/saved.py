@@ -33,6 +33,11 @@ class Saved:
             store, plugin.scope_config_type, f"config of {name}"
         )
 
+    def exist(self, store: Store) -> bool:
+        """Return whether the database has the tables of connections and scopes."""
+        kinds = (self.plugin.connection_type, self.plugin.tool_scope_type)
+        return {str(kind.__tablename__) for kind in kinds} <= store.tables()
+
     def connection(self, name: str | None) -> Connection:
         """Return a connection by name or id; without a name the only one.
 

@@ -102,8 +102,7 @@ class Session:
         from devlake_core import crypto
         from devlake_core.store import Store
 
-        if self._secret:
-            crypto.set_encryption_secret(self._secret)
+        crypto.set_encryption_secret(self._secret or None)
         if self.is_sqlite():
             file = Path(self.url.partition(":///")[2])
             if not make and not file.exists():

@@ -113,7 +113,7 @@ class _Execution:
         """Take the counts and warnings, and close what is open."""
         if self._ctx is not None:
             self.outcome.counts = Counter({k: n for k, n in self._ctx.counts.items() if n})
-            self.outcome.warnings += map(redact, self._ctx.warnings)
+            self.outcome.warnings += [redact(clean(text, 1000)) for text in self._ctx.warnings]
         self._stack.close()
 
     def failure_of(self, error: BaseException) -> Failure:
@@ -121,7 +121,7 @@ class _Execution:
         subtask = f"{self.step.verb} {self.step.stream.name}" if self.step else ""
         trace = redact("".join(traceback.format_exception(error)))
         if isinstance(error, DevlakeError):
-            message = redact(error.message or type(error).__name__)
+            message = redact(clean(error.message or type(error).__name__, 4000))
             retry_at = getattr(error, "retry_at", None)
             hint = redact(error.hint)
             if isinstance(error, ScopeBusy) and not hint:

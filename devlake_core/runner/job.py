@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from devlake_core.plugin.clean import clean
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,7 +56,8 @@ class Job:
     @property
     def title(self) -> str:
         """Return what a person reads: plugin and scope."""
-        return f"{self.plugin} {self.scope_name or self.scope}"
+        # The name is the tool's: it goes to terminals and logs.
+        return f"{self.plugin} {clean(self.scope_name or self.scope, 100)}"
 
     @property
     def verbs(self) -> tuple[str, ...]:

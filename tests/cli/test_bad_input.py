@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from devlake_core.cli.main import status
+from devlake_core.crypto import set_encryption_secret
+from devlake_core.redaction import forget_secrets
 from tests.cli.conftest import CANARY
 
 
@@ -17,12 +19,17 @@ def called(tmp_path, site, monkeypatch, capfd):
     monkeypatch.setenv("DEVLAKE_DISABLED_PLUGINS", "gitrepo")
     monkeypatch.chdir(tmp_path)
 
+    forget_secrets()
+
     def call(*words):
         code = status(words)
         out, err = capfd.readouterr()
         return code, out, err
 
-    return call
+    yield call
+    # What this process has seen would be stars in the output of other tests.
+    forget_secrets()
+    set_encryption_secret(None)
 
 
 NEW = ("connections", "add", "tracker", "--name", "n", "--token-env", "TOKEN")
@@ -64,7 +71,7 @@ TABLE = [
         "connections add tracker --name n --endpoint x --token-env TOKEN --page-size many",
         78,
         "page_size: Input should be a valid integer",
-        "",
+        "connections add tracker --help",
     ),
     ("connections edit tracker x --endpoint y", 2, "no connection 'x'", ""),
     ("connections remove acrobat default", 2, "has 1 scopes", "scopes remove"),

@@ -99,6 +99,14 @@ def test_all_runs_every_saved_scope_of_every_plugin(connected):
     assert connected("run", "acrobat,tracker", "--json").json["exit_code"] == 0
 
 
+def test_all_leaves_out_what_is_broken_or_was_never_used(devlake, site):
+    (site / "devlake_plugin_acrobat").unlink()
+    done = devlake("run", "--all")
+    assert "left out: plugin 'acrobat' (devlake-plugin-acrobat 1.0) is broken" in done.err
+    assert "nothing to run: no scope is saved" in done.out
+    assert devlake.rows("SELECT name FROM sqlite_master WHERE name LIKE '_tool_tracker%'") == []
+
+
 def test_one_plugin_that_fails_leaves_the_other_alone(connected, tool):
     connected("run", "tracker", "b1")
     tool.status = 403
