@@ -25,15 +25,7 @@ sys.stderr.write(f"{{code}} {{found}}")
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["--help"],
-        ["plugins"],
-        ["plugins", "--json"],
-        ["completion", "bash"],
-        ["--version"],
-        ["rnu"],
-    ],
-    ids=" ".join,
+    ["--help", "plugins", "plugins --json", "completion bash", "--version", "rnu"],
 )
 def test_the_light_commands_import_nothing_heavy_and_no_plugin(devlake, words):
     code = IMPORTED.format(words=words.split(), heavy=HEAVY)
