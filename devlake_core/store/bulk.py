@@ -80,8 +80,8 @@ class Writer:
             else None
         )
         statements = Statements(store, table, self.columns, found, newer_wins=self._age is not None)
-        self._insert = statements.insert
-        self._upsert = statements.upsert
+        self._statements = statements
+        self._trims = store.dialect == "sqlite"
         self._staging = (
             Staging(store, statements, self.columns, found)
             if store.dialect == "postgresql" and found.temporary
@@ -95,7 +95,7 @@ class Writer:
             if self._staging is not None and self._staging.worth_it(part):
                 self._staging.append(connection, part)
             else:
-                connection.exec_driver_sql(self._insert, part)
+                connection.exec_driver_sql(self._statements.insert, part)
 
         return self._write(connection, *self._shaper.shape(rows), write)
 
@@ -107,9 +107,22 @@ class Writer:
             if self._staging is not None and self._staging.worth_it(part):
                 self._staging.upsert(connection, part)
             else:
-                connection.exec_driver_sql(self._upsert, part)
+                connection.exec_driver_sql(*self._bound(part))
 
         return self._write(connection, self._sorted(shaped, bad), bad, write)
+
+    def _bound(self, rows: list[Row]) -> tuple[str, list[Row]]:
+        """Return the upsert and the values that it binds.
+
+        Domain tables are wide and mostly empty, and SQLite's driver is paid by the value. (The
+        drivers of MySQL want a mark for each column, else they send row by row.)
+        """
+        if not self._trims:
+            return self._statements.upsert, rows
+        columns = list(zip(*rows, strict=True))
+        empty = {i for i, values in enumerate(columns) if values.count(None) == len(rows)}
+        kept = (values for i, values in enumerate(columns) if i not in empty)
+        return self._statements.upsert_of(empty), list(zip(*kept, strict=True))
 
     def _sorted(self, rows: Numbered, bad: list[tuple[int, str]]) -> Numbered:
         """Return one row for each key, in the order of the keys.

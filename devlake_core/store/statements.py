@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from sqlalchemy import Column, Table
 
@@ -47,10 +47,19 @@ class Statements:
         self._real = [name for name in names if name not in {*keys, *TIMES, *ORIGIN}]
         self._origin = [name for name in ORIGIN if name in names]
         self.head = f"INSERT INTO {self.table} ({', '.join(self.names)})"
-        marks = ", ".join(["?" if store.dialect == "sqlite" else "%s"] * len(columns))
-        self.insert = f"{self.head} VALUES ({marks})"
+        self._mark = "?" if store.dialect == "sqlite" else "%s"
+        self.insert = self._values(())
         self.tail = self._on_duplicate_key() if store.dialect == "mysql" else self._on_conflict()
         self.upsert = f"{self.insert} {self.tail}"
+
+    def upsert_of(self, empty: Container[int]) -> str:
+        """Return the upsert that binds no value where every row has NULL, given by position."""
+        return f"{self._values(empty)} {self.tail}"
+
+    def _values(self, empty: Container[int]) -> str:
+        positions = range(len(self.names))
+        marks = ", ".join("NULL" if i in empty else self._mark for i in positions)
+        return f"{self.head} VALUES ({marks})"
 
     def _on_conflict(self) -> str:
         """Return the rest of an upsert on SQLite and PostgreSQL."""

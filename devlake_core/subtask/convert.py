@@ -177,8 +177,7 @@ class _Convertor:
         if not kind.has_id:
             return
         given = row.id
-        bare = self._keys == ("id",) and given == str(tool.id)  # type: ignore[attr-defined]
-        if given is not None and given != "" and not bare:
+        if given is not None and given != "" and not self._is_bare(given, tool):
             return
         if model in named:
             message = f"convert() gave a second {model.__name__} without an id from one row"
@@ -188,6 +187,10 @@ class _Convertor:
             row.__dict__["id"] = tool.domain_id()
         else:
             row.id = tool.domain_id()
+
+    def _is_bare(self, given: Any, tool: Any) -> bool:
+        """Return whether an author passed on the tool row's own id."""
+        return self._keys == ("id",) and bool(given == str(tool.id))
 
     def _target(self, model: type[DomainTable]) -> _Target:
         if model not in self._targets:
