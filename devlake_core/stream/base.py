@@ -101,7 +101,10 @@ class Stream(Generic[ModelT]):
         ]
         return list(dict.fromkeys(found)) or list(DomainType)
 
-    def collect(self, state: dict[str, Any], context: Context, /) -> Iterable[Any]:
+    # `*args, **kwargs` of Any are how a type checker is told that an override may take more.
+    def collect(
+        self, state: dict[str, Any], context: Context, /, *args: Any, **kwargs: Any
+    ) -> Iterable[Any]:
         """Yield ``(record, new_state)`` for each record of the tool.
 
         A state stands for everything up to and including its record.
@@ -109,7 +112,7 @@ class Stream(Generic[ModelT]):
         message = f"stream {self.name!r} has no collect()"
         raise NotImplementedError(message)
 
-    def extract(self, raw_data: JSON, /) -> Any:
+    def extract(self, raw_data: JSON, /, *args: Any, **kwargs: Any) -> Any:
         """Return a row of the tool model, a dict for the default extraction, many, or None."""
         return raw_data
 
@@ -144,9 +147,7 @@ class Substream(Stream[ModelT], Generic[ModelT, ParentT]):
         parent_stream: the stream class whose rows are the parents.
     """
 
-    def collect(  # type: ignore[override]
-        self, state: dict[str, Any], context: Context, parent: ParentT, /
-    ) -> Iterable[Any]:
+    def collect(self, state: dict[str, Any], context: Context, parent: ParentT, /) -> Iterable[Any]:
         """Yield ``(record, new_state)`` for each record of one parent."""
         message = f"stream {self.name!r} has no collect()"
         raise NotImplementedError(message)

@@ -122,8 +122,6 @@ class RestSubstream(_Paged[ModelT], Substream[ModelT, ParentT], Generic[ModelT, 
         message = f"stream {self.name!r} has no request()"
         raise NotImplementedError(message)
 
-    def collect(  # type: ignore[override]
-        self, state: dict[str, Any], context: Context, parent: ParentT, /
-    ) -> Iterator[Any]:
+    def collect(self, state: dict[str, Any], context: Context, parent: ParentT, /) -> Iterator[Any]:
         """Yield the records of all pages of one parent."""
         return self._read(state, context, parent)
