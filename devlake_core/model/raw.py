@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 from devlake_core.errors import UsageError
@@ -19,6 +20,9 @@ _GO_ESCAPES = str.maketrans(
         "\u2029": "\\u2029",
     }
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# Go gives these two control characters their number, Python their letter.
+_LETTERS = {"\\b": "\\u0008", "\\f": "\\u000c"}
 
 
 class RawOrigin(NamedTuple):
@@ -50,9 +54,9 @@ def raw_data_params(connection_id: int | None, scope_id: str) -> str:
         UsageError: the text has more than 255 characters, which no column holds.
     """
     scope = json.dumps(_well_formed(str(scope_id)), ensure_ascii=False).translate(_GO_ESCAPES)
-    # Go gives these two control characters their number, Python their letter.
-    scope = scope.replace("\\b", "\\u0008") if "\\b" in scope else scope
-    scope = scope.replace("\\f", "\\u000c") if "\\f" in scope else scope
+    if "\\" in scope:
+        # Whole escapes are looked at: in an escaped backslash before a "b" is no such letter.
+        scope = re.sub(r"\\.", lambda found: _LETTERS.get(found[0], found[0]), scope)
     text = f'{{"ConnectionId":{connection_id or 0},"ScopeId":{scope}}}'
     if len(text) > PARAMS_LENGTH:
         message = f"the scope id {str(scope_id)[:60]!r}… is too long: {len(text)} of 255 characters"
@@ -68,4 +72,5 @@ def pydevlake_params(connection_id: int | None, scope_id: str) -> str:
 
 
 def _well_formed(text: str) -> str:
-    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
+    """Return a text with U+FFFD for what has no UTF-8 form, as Go's JSON decoder reads it."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
