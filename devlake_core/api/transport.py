@@ -102,6 +102,7 @@ class Transport:
 
     def __init__(self, proxy: str | None = None) -> None:
         self._proxy = proxy
+        self._found: dict[Any, dict[str, str]] = {}
         self.session = new_session()
 
     def send(self, request: Request, shown: Request) -> Response:
@@ -171,7 +172,11 @@ class Transport:
     def _proxies(self, url: str) -> dict[str, str]:
         if self._proxy:
             return {"http": self._proxy, "https": self._proxy}
-        return dict(get_environ_proxies(url))
+        # Asked once for each host: it goes through the whole environment, twice.
+        where = origin(url)
+        if where not in self._found:
+            self._found[where] = dict(get_environ_proxies(url))
+        return self._found[where]
 
 
 def _read(answer: requests.Response, shown: Request) -> bytes:
