@@ -9,6 +9,7 @@ from pathlib import Path
 PLUGIN_PACKAGE_PREFIX = "devlake_plugin_"
 DECLARATION = "__devlake_plugin__"
 
+# What inflect says, which named pydevlake's tables: "indexes" and "datas" included.
 _IRREGULAR = {
     "person": "people",
     "child": "children",
@@ -18,31 +19,37 @@ _IRREGULAR = {
     "tooth": "teeth",
     "mouse": "mice",
     "goose": "geese",
+    "ox": "oxen",
+    "money": "monies",
     "datum": "data",
-    "medium": "media",
     "criterion": "criteria",
-    "index": "indices",
-    "vertex": "vertices",
-    "matrix": "matrices",
-    "series": "series",
-    "species": "species",
-    "news": "news",
-    "equipment": "equipment",
-    "information": "information",
-    "metadata": "metadata",
-    "data": "data",
+    "phenomenon": "phenomena",
+    "axis": "axes",
+    "codex": "codices",
+    "nucleus": "nuclei",
     "quiz": "quizzes",
     "life": "lives",
     "knife": "knives",
     "wife": "wives",
     "leaf": "leaves",
+    "loaf": "loaves",
     "half": "halves",
+    "calf": "calves",
     "self": "selves",
     "shelf": "shelves",
+    "wolf": "wolves",
+    "scarf": "scarves",
     "hero": "heroes",
     "echo": "echoes",
     "potato": "potatoes",
+    "tomato": "tomatoes",
     "veto": "vetoes",
+    "todo": "todoes",
+    "cargo": "cargoes",
+    "embargo": "embargoes",
+    "volcano": "volcanoes",
+    **dict.fromkeys(["series", "species", "news", "equipment", "information"]),
+    **dict.fromkeys(["corps", "chassis", "headquarters", "fish", "sheep", "deer", "aircraft"]),
 }
 
 
@@ -51,7 +58,7 @@ def plural(word: str) -> str:
     for singular in sorted(_IRREGULAR, key=len, reverse=True):
         # "lifecycle" ends in no irregular; "builddatum" does, "human" must not become "humen".
         if word == singular or (len(singular) > 4 and word.endswith(singular)):
-            return word[: -len(singular)] + _IRREGULAR[singular]
+            return word[: -len(singular)] + (_IRREGULAR[singular] or singular)
     if re.search(r"[^aeiou]y$", word):
         return word[:-1] + "ies"
     if re.search(r"sis$", word):

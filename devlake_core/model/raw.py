@@ -21,7 +21,7 @@ _GO_ESCAPES = str.maketrans(
     }
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Go gives these two control characters their number, Python their letter.
+# Go before 1.22, with which the server is built, gives these their number, Python their letter.
 _LETTERS = {"\\b": "\\u0008", "\\f": "\\u000c"}
 
 

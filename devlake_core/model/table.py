@@ -6,7 +6,7 @@ import enum
 import types
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import MaxLen
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, SecretStr
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Numeric,
     String,
     Table,
 )
@@ -44,11 +45,17 @@ def said(info: FieldInfo, name: str, default: Any = None) -> Any:
 
 
 def bare_type(annotation: Any) -> Any:
-    """Return a type without ``None``, ``Annotated`` and type arguments; a real union is Any."""
+    """Return a type without ``None``, ``Annotated`` and type arguments; a real union is Any.
+
+    A ``Literal`` is the type of its values.
+    """
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *extras = get_args(annotation)
         return AwareDatetime if AwareDatetime in extras else bare_type(inner)
+    if origin is Literal:
+        kinds = {type(arg) for arg in get_args(annotation)}
+        return kinds.pop() if len(kinds) == 1 else Any
     if origin in {Union, types.UnionType}:
         rest = [arg for arg in get_args(annotation) if arg is not type(None)]
         return bare_type(rest[0]) if len(rest) == 1 else Any
@@ -62,6 +69,14 @@ def _text_type(info: FieldInfo, *, key: bool) -> TypeEngine[Any]:
     if length is not None and length <= KEY_LENGTH:
         return String(length)
     return String(KEY_LENGTH) if key else LongText()
+
+
+def _decimal_type(info: FieldInfo) -> TypeEngine[Any]:
+    found: Any = get_sqlalchemy_type(info)
+    if getattr(found, "precision", None) is None:
+        # Without a scale MySQL would round to whole numbers.
+        return Numeric().with_variant(Numeric(38, 10), "mysql", "mariadb")
+    return found  # type: ignore[no-any-return]
 
 
 def column_type(info: FieldInfo, *, key: bool) -> TypeEngine[Any] | type[TypeEngine[Any]]:
@@ -101,7 +116,7 @@ def column_type(info: FieldInfo, *, key: bool) -> TypeEngine[Any] | type[TypeEng
     if issubclass(kind, list | dict | tuple | set | frozenset | BaseModel):
         return JSONText()
     if issubclass(kind, Decimal):
-        return get_sqlalchemy_type(info)  # type: ignore[no-any-return]
+        return _decimal_type(info)
     try:
         found = get_sqlalchemy_type(info)
     except ValueError:

@@ -139,7 +139,14 @@ class JSONText(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return the decoded value."""
-        return json.loads(value) if isinstance(value, str | bytes) else value
+        if not isinstance(value, str | bytes):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            if dialect.name != "postgresql":
+                raise
+            return value  # the driver has decoded it: it is a JSON text of a jsonb column
 
 
 class Encrypted(TypeDecorator[SecretStr]):
@@ -182,9 +189,9 @@ class EnumText(TypeDecorator[enum.Enum]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the database's own type."""
-        return dialect.type_descriptor(
-            String(self.length) if self.length else _text(dialect, long=False)
-        )
+        if self.length:
+            return dialect.type_descriptor(String(self.length))
+        return _text(dialect, long=False)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the member's value."""

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, literal, literal_column, or_, select, tuple_, type_coerce
+from sqlalchemy import Text, and_, cast, literal, literal_column, or_, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from devlake_core.model.types import as_utc
@@ -60,7 +60,7 @@ def read_batches(
         if (convert := reader(column, store)) is not None
     ]
     # SQLAlchemy's own conversions, value by value and row by row, would cost several times more.
-    query = select(*(type_coerce(column, _RAW) for column in (*wanted, *extra)))
+    query = select(*(_asked(column, store) for column in (*wanted, *extra)))
     query = query.order_by(*keys).limit(size)
     if where is not None:
         query = query.where(where)
@@ -86,6 +86,14 @@ def unsorted_key(store: Store, table: Table) -> list[Column[Any]]:
         number: Any = literal_column("_rowid_")
         return [number]
     return list(table.primary_key.columns)
+
+
+def _asked(column: Column[Any], store: Store) -> ColumnElement[Any]:
+    """Return what is selected of a column: its value without SQLAlchemy's conversion."""
+    if store.dialect == "postgresql" and kind_of(column, store) == "json":
+        # As text: the driver decodes jsonb, but not what is found in a text column.
+        return cast(column, Text)
+    return type_coerce(column, _RAW)
 
 
 def reader(column: Column[Any], store: Store) -> Callable[[Any], Any] | None:
