@@ -88,7 +88,11 @@ def found_table(store: Store, table: Table, columns: Sequence[Column[Any]]) -> F
     if missing:
         what = f"lacks the column {', '.join(missing)}" if found else "is missing"
         message = f"{store.where}: the table {table.name} {what}"
-        raise SchemaError(message, hint="run `devlake migrate`")
+        # Where nothing is pending the plugin's author forgot a script, which SQLite never tells.
+        hint = (
+            "run `devlake migrate`; if that has nothing to do, the plugin lacks a migration for it"
+        )
+        raise SchemaError(message, hint=hint)
     return FoundTable(found, packet, temporary)
 
 
