@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -35,14 +35,14 @@ class _Paged(Stream[ModelT]):
         """Yield the records of all pages, and a checkpoint after each page.
 
         The state holds ``cursor`` (how far everything before was read) and, within a pass,
-        ``page`` (where to go on), ``since`` (what the pass asked for) and ``high`` (the greatest
-        value seen).
+        ``page`` (where to go on), ``since`` (what the pass asked for), ``high`` (the greatest
+        value seen) and ``limit`` (what the cursor must not pass, from the pass's beginning on).
         """
         cursor = self.cursor
         ascending = cursor is not None and cursor.order == "asc"
         began = parse(state.get("since" if "page" in state else "cursor"))
         high = parse(state.get("high", dump(began)))
-        limit: Any = None
+        limit = parse(state.get("limit"))
         ctx.since = began
         request = self.request(ctx, *parent)  # type: ignore[attr-defined]
         pages = ctx.api.pages(
@@ -52,7 +52,7 @@ class _Paged(Stream[ModelT]):
             start_token=state.get("page"),
         )
         for number, page in enumerate(pages):
-            if number == 0 and cursor is not None:
+            if number == 0 and cursor is not None and limit is None:
                 limit = _signpost(page.response, cursor)
             url = page.response.get_url_with_query_string()
             for data in page.raw_records():
@@ -63,7 +63,7 @@ class _Paged(Stream[ModelT]):
                 break
             state = {"page": page.next_token, "since": dump(began)}
             if cursor is not None:
-                state["high"] = dump(high)
+                state |= {"high": dump(high), "limit": dump(limit)}
                 if ascending:
                     state["cursor"] = dump(_at_most(high, limit))
             yield Checkpoint(state)
@@ -90,9 +90,10 @@ def _signpost(response: Any, cursor: Cursor) -> datetime | None:
     if not date:
         return None
     try:
-        return parsedate_to_datetime(date) - cursor.overlap
+        now = parsedate_to_datetime(date)
     except ValueError:
         return None
+    return (now if now.tzinfo else now.replace(tzinfo=UTC)) - cursor.overlap
 
 
 class RestStream(_Paged[ModelT]):

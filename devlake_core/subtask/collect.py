@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from devlake_core.api import Skipped, current_runtime
+from devlake_core.errors import RequestError
 from devlake_core.model import origin_of
 from devlake_core.store import Writer
 from devlake_core.store.raw import BATCH_BYTES, last_id
@@ -44,10 +45,14 @@ def collect(ctx: Context, stream: Stream) -> Iterator[Progress]:
     with subtask_run(ctx, stream, "collect") as run:
         collector = _Collector(run)
         collector.begin()
-        if isinstance(stream, Substream):
-            yield from collector.children()
-        else:
-            yield from collector.records(stream.collect(run.state.author, ctx))
+        try:
+            if isinstance(stream, Substream):
+                yield from collector.children()
+            else:
+                yield from collector.records(stream.collect(run.state.author, ctx))
+        except RequestError:
+            collector.keep()
+            raise
         collector.end()
         yield Progress(collector.done, 0)
 
@@ -108,6 +113,10 @@ class _Collector:
     def end(self) -> None:
         """Commit the rest and mark the pass complete."""
         self._run.state.complete = True
+        self._flush()
+
+    def keep(self) -> None:
+        """Commit what came before the tool failed."""
         self._flush()
 
     def records(self, items: Iterable[Any]) -> Iterator[Progress]:
