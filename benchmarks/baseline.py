@@ -138,6 +138,8 @@ class PostgreSQL:
 
     def read(self, table: str, names: list[str], where: str) -> Iterator[list[Row]]:
         """Yield rows after a position in batches; the first column is the position."""
+        # Else it would not know yet how many rows there are, and sort them for each batch.
+        self._db.execute(f"ANALYZE {table}")
         query = f"SELECT {', '.join(names)} FROM {table} WHERE {where} AND {names[0]} > %s"
         query += f" ORDER BY {names[0]} LIMIT {BATCH}"
         after = 0

@@ -31,6 +31,14 @@ _STAGED = {
     "float": "float8",
 }
 _TEXTS = {"text", "character varying", "character"}
+_SAME = {
+    "timestamptz": {"timestamp with time zone"},
+    "bytea": {"bytea"},
+    "bool": {"boolean"},
+    "int8": {"bigint"},
+    "float8": {"double precision"},
+    "text": _TEXTS,
+}
 
 
 class Staging:
@@ -58,6 +66,12 @@ class Staging:
             for name, staged, column in zip(names, self._types, columns, strict=True)
         )
         self._copy = f"COPY {stage} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)"
+        # Where nothing is to be cast or checked for its size, appended rows need no stage.
+        self._straight = all(
+            found.columns[column.name].kind in _SAME[staged]
+            for staged, column in zip(self._types, columns, strict=True)
+        )
+        self._copy_straight = self._copy.replace(stage, statements.table, 1)
         self._append = f"{statements.head} SELECT {values} FROM {stage}"
         self._upsert = f"{self._append} {statements.tail}"
 
@@ -67,7 +81,10 @@ class Staging:
 
     def append(self, connection: Connection, rows: list[Row]) -> None:
         """Insert rows."""
-        self._through(connection, rows, self._append)
+        if self._straight:
+            self._stream(connection, rows, self._copy_straight)
+        else:
+            self._through(connection, rows, self._append)
 
     def upsert(self, connection: Connection, rows: list[Row]) -> None:
         """Insert or update rows by key."""
@@ -82,12 +99,15 @@ class Staging:
         if used.get(self._stage) is transaction:
             connection.exec_driver_sql(self._empty)
         used[self._stage] = transaction
+        self._stream(connection, rows, self._copy)
+        connection.exec_driver_sql(statement)
+
+    def _stream(self, connection: Connection, rows: list[Row], statement: str) -> None:
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(self._copy) as copy:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types(self._types)
             for row in rows:
                 copy.write_row(row)
-        connection.exec_driver_sql(statement)
 
 
 def _cast(name: str, staged: str, found: str) -> str:

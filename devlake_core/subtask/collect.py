@@ -15,6 +15,7 @@ from devlake_core.model import origin_of
 from devlake_core.store import Writer
 from devlake_core.store.raw import BATCH_BYTES, last_id
 from devlake_core.store.state import partition_name
+from devlake_core.store.statistics import Statistics
 from devlake_core.stream import Checkpoint, Progress, Record, Substream
 
 from .parents import parent_batches, parent_key
@@ -97,9 +98,6 @@ class _Collector:
             elif state.began_at == 0:
                 # Taken over: what is there belongs to no full pass of ours.
                 state.finished = True
-            elif state.began_at == 0:
-                # Taken over: what is there belongs to no full pass of ours.
-                state.finished = True
 
         def work(connection: Connection) -> None:
             if fresh:
@@ -114,6 +112,7 @@ class _Collector:
         """Commit the rest and mark the pass complete."""
         self._run.state.complete = True
         self._flush()
+        Statistics(self._run.store, self._run.raw).end(self.done)
 
     def keep(self) -> None:
         """Commit what came before the tool failed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,11 @@ from devlake_core.errors import RecordError
 from devlake_core.store import Writer, Written, existing_rows
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
+from devlake_core.store.statistics import Statistics
 from devlake_core.store.sweep import ALL, EVERYTHING
 from devlake_core.stream import Progress
 
-from .extraction import Extraction
+from .extraction import Extraction, config_hash
 from .group import Group
 from .run import SubtaskRun, subtask_run
 from .threshold import Threshold
@@ -110,6 +110,7 @@ class _Extractor:
             if self._table is None
             else Writer(run.store, self._table, stamp=run.stamp, newer_wins=self._shared)
         )
+        self._statistics = Statistics(run.store, self._table)
         self._threshold = Threshold(run.stream.name, "extract")
         self._began_at = run.state.extracted_to
         self._upserted = 0
@@ -168,6 +169,7 @@ class _Extractor:
             self._ctx.counts["truncated"] += number
             self._ctx.warn(f"{self._table}.{column}: text was cut to the column's length")
         self._upserted += written.written
+        self._statistics.wrote(self._upserted)
         self._ctx.counts["removed"] += gone
 
     def _find_older(self, connection: Connection, batch: _Batch) -> list[int]:
@@ -256,6 +258,7 @@ class _Extractor:
             self._ctx.counts["removed"] += run.commit(work)
         if self._table is not None:
             run.count_changed(self._table, self._upserted)
+        self._statistics.end(self._upserted)
 
     def _owner_position(self) -> int:
         return self._group.state(self._group.owner).extracted_to
@@ -289,11 +292,3 @@ class _Extractor:
             )
             return 0
         return state.began_at
-
-
-def config_hash(ctx: Context) -> str:
-    """Return a hash of what decides how raw rows are read: scope config and plugin version."""
-    ignored = {"id", "created_at", "updated_at", "name", "connection_id", "domain_types"}
-    config = ctx.scope_config
-    text = config.model_dump_json(exclude=ignored) if hasattr(config, "model_dump_json") else ""
-    return hashlib.sha256(f"{ctx.plugin_version}\0{text}".encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -193,3 +194,11 @@ class KeyReader:
         row = {**self._fixed, **values, **{n: given.get(p) for n, p in self._parents.items()}}
         key = self.of_row(row)
         return None if any(value is None for value in key) else key
+
+
+def config_hash(ctx: Context) -> str:
+    """Return a hash of what decides how raw rows are read: scope config and plugin version."""
+    ignored = {"id", "created_at", "updated_at", "name", "connection_id", "domain_types"}
+    config = ctx.scope_config
+    text = config.model_dump_json(exclude=ignored) if hasattr(config, "model_dump_json") else ""
+    return hashlib.sha256(f"{ctx.plugin_version}\0{text}".encode()).hexdigest()[:16]
