@@ -1,6 +1,7 @@
 # Everything a contributor types. A fresh machine needs git, make and Python 3.11 or newer with venv.
 #   make test    sets up .venv and the databases, then runs the linters and every test
 #   make demo    sets up .venv and runs the git data source on this clone
+#   make bench   measures speed and memory beside code by hand; takes some ten minutes
 # ARGS goes to pytest: make test ARGS="tests/store -k upsert"
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -40,8 +41,9 @@ databases: $(TEST_READY)
 demo: $(DEMO_READY)
 	@$(PY) -m devlake_plugin_gitrepo.demo
 
-bench: $(TEST_READY)
-	$(PY) benchmarks/run.py $(ARGS)
+bench: $(TEST_READY) databases
+	$(PY) -m pip install --quiet --disable-pip-version-check --group bench
+	$(PY) -m benchmarks.run $(ARGS)
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
