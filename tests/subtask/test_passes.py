@@ -121,8 +121,6 @@ def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
 
 
 def test_second_full_refresh_goes_on_with_an_unfinished_one(lake: Lake) -> None:
-    from devlake_core.subtask import collect
-    from devlake_core.subtask import collect as module  # noqa: F401
 
     Tool.incremental = True
     Tool.issues["b"] = [issue(n) for n in range(1, 3001)]
