@@ -15,6 +15,9 @@ from functools import cached_property
 from itertools import groupby
 
 STARS = "***"
+OWN_WORDS = {"devlake"}
+"""Not secret although it is a password: DevLake's own default, which every message holds."""
+
 SHORTEST = 6
 """Values shorter than this are not registered: they would riddle every text with stars."""
 
@@ -117,7 +120,7 @@ class Redactor:
         text = str(reveal() if callable(reveal) else value).strip()
         lines = [line.strip() for line in text.splitlines() if not line.startswith("-----")]
         found = {text, *(line for line in lines if len(line) >= 20)}
-        new = {item for item in found if len(item) >= SHORTEST} - self._values
+        new = {item for item in found if len(item) >= SHORTEST} - self._values - OWN_WORDS
         if new:
             self._values |= new
             self.__dict__.pop("_exact", None)

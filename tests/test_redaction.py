@@ -204,3 +204,10 @@ def test_arguments_that_do_not_fit_their_format_are_not_printed(capsys):
     shown = log("sent %d", "canary-value")
     assert "sent %d" in shown
     assert "canary" not in shown + capsys.readouterr().err
+
+
+def test_product_name_is_no_secret_although_it_is_a_database_password():
+    redactor = Redactor()
+    redactor.register("devlake")
+    assert redactor.redact("run `devlake migrate`") == "run `devlake migrate`"
+    assert "devlake@" not in redactor.redact("mysql://root:devlake@host/db")

@@ -90,7 +90,7 @@ def default_resolution(response: Response) -> Resolution:
         return Resolution.fail(
             "the tool does not accept the credentials",
             exit_code=77,
-            hint="check the connection: `devlake connections test`",
+            hint="check the connection: `devlake connections test PLUGIN`",
         )
     if status == 403:
         return Resolution.fail(

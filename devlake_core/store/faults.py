@@ -142,6 +142,8 @@ def translate(error: BaseException, where: str) -> DevlakeError | None:
         where: which database, in words for a person and without a password.
     """
     original = _original(error)
+    if isinstance(original, DevlakeError):
+        return original  # raised by a column type of ours, such as for a missing secret
     if not isinstance(error, exc.SQLAlchemyError) and not _is_driver_error(original):
         return None
     kind, words = _classify(original)

@@ -87,7 +87,8 @@ def _position(store: Store, plugin: str, row: Any, partitions: int) -> Position:
         params=row.params,
         stream=row.stream,
         kind=state.kind,
-        complete=state.complete,
+        # A stream that reads another one's raw rows has no pass of its own.
+        complete=state.complete or state.began_at == 0,
         state=state.author,
         extracted_to=state.extracted_to,
         converted_to=state.converted_to,

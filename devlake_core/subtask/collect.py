@@ -51,6 +51,11 @@ def collect(ctx: Context, stream: Stream) -> Iterator[Progress]:
                 yield from collector.children()
             else:
                 yield from collector.records(stream.collect(run.state.author, ctx))
+        except Skipped as skipped:
+            # Nothing was said of what is not there any more, so the pass is not complete.
+            ctx.warn(f"{stream.name}: left out: {skipped}")
+            collector.keep()
+            return
         except RequestError:
             collector.keep()
             raise

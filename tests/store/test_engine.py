@@ -362,3 +362,19 @@ def test_tls_is_never_left_out_silently():
 def test_certificate_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         Store.open(f"mysql://me:pw@127.0.0.1/lake?tls=custom&ca-cert={tmp_path}/nowhere.pem")
+
+
+def test_error_of_ours_raised_while_a_value_is_bound_comes_through(sqlite_url):
+    from sqlalchemy import Column, Integer, MetaData, Table, insert
+
+    from devlake_core import crypto
+    from devlake_core.model.types import Encrypted
+
+    table = Table("secrets", MetaData(), Column("id", Integer), Column("token", Encrypted))
+    store = Store.open(sqlite_url)
+    crypto.set_encryption_secret(None)
+    with store.transaction() as connection:
+        table.create(connection)
+    with pytest.raises(ConfigError, match="ENCRYPTION_SECRET"), store.transaction() as connection:
+        connection.execute(insert(table).values(id=1, token="hidden"))
+    store.close()
