@@ -7,7 +7,7 @@ from .faults import Conflict
 from .ledger import raw_table
 from .raw import ensure_raw, respell_params
 from .read import read_batches
-from .rows import count_scopes, existing_rows
+from .rows import count_rows, count_scopes, existing_rows
 from .url import parse_url
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Writer",
     "Written",
     "claimed",
+    "count_rows",
     "count_scopes",
     "ensure_raw",
     "existing_rows",

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, tuple_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from .engine import Store
 
@@ -57,14 +57,16 @@ def existing_rows(
     return found
 
 
+def count_rows(store: Store, table: Table, where: ColumnElement[bool]) -> int:
+    """Return how many rows a condition finds."""
+    with store.reading() as connection:
+        query = select(func.count()).select_from(table).where(where)
+        return int(connection.execute(query).scalar_one())
+
+
 def count_scopes(store: Store, scope_type: Any, connection_id: int) -> int:
     """Return how many scopes of a connection are saved."""
     table = scope_type.__table__
     if not store.has_table(table.name):
         return 0
-    with store.reading() as connection:
-        return int(
-            connection.execute(
-                select(func.count()).where(table.c.connection_id == connection_id)
-            ).scalar_one()
-        )
+    return count_rows(store, table, table.c.connection_id == connection_id)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from devlake_core.errors import DevlakeError, RecordError, SchemaError
 from devlake_core.model import DomainTable, NoPKModel, ToolModel, row_maker
-from devlake_core.store import Writer, Written, read_batches
+from devlake_core.store import Writer, Written, count_rows, read_batches
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.read import unsorted_key
 from devlake_core.stream import Progress, takes_context
@@ -119,6 +119,7 @@ class _Convertor:
         run.commit(
             lambda connection: run.quarantine.release(connection, "convert", run.state.converted_to)
         )
+        total = count_rows(run.store, table, where)
         key = unsorted_key(run.store, table)
         for values in read_batches(run.store, table, columns, where=where, key=key, size=SIZE):
             for value in values:
@@ -128,7 +129,7 @@ class _Convertor:
             self._ctx.counts["quarantined"] += len(self._bad)
             self._threshold.count(len(values), [bad.reason for bad in self._bad])
             self._bad = []
-            yield Progress(self.done, len(values))
+            yield Progress(self.done, len(values), max(total, self.done))
             self._threshold.check()
         self._threshold.check_end()
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import RecordError
-from devlake_core.store import Writer, Written, existing_rows
+from devlake_core.store import Writer, Written, count_rows, existing_rows
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
 from devlake_core.store.statistics import Statistics
@@ -136,19 +136,21 @@ class _Extractor:
 
     def batches(self) -> Iterator[Progress]:
         """Extract all new raw rows, a batch a transaction."""
-        run = self._run
+        run, raw = self._run, self._run.raw
+        new = (raw.c.params == run.params) & (raw.c.id > run.state.extracted_to)
+        total = count_rows(run.store, raw, new)
         for raws in read_raw(run.store, run.raw, run.params, run.state.extracted_to, SIZE):
             batch = _Batch()
             if self._extraction is not None:
-                for raw in raws:
-                    batch.take(self._extraction, raw)
+                for row in raws:
+                    batch.take(self._extraction, row)
             run.state.extracted_to = raws[-1].id
             run.state.keyless = run.state.keyless or batch.keyless
             self._settle(batch, *run.commit(partial(self._write, batch)))
             self.done += len(raws)
             self._ctx.counts["quarantined"] += len(batch.bad)
             self._threshold.count(len(raws), [item.reason for item in batch.bad])
-            yield Progress(self.done, len(raws))
+            yield Progress(self.done, len(raws), max(total, self.done))
             self._threshold.check()
         self._threshold.check_end()
 
