@@ -23,7 +23,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 test: $(TEST_READY) databases lint
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)
 
 lint: $(TEST_READY)
 	$(PY) -m ruff check --quiet --output-format concise

@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, delete, func, insert, inspect, literal, select, text, update
 
+from devlake_core.errors import DevlakeError
+
 from .ledger import ledger_tables, raw_table
 from .on_demand import make_missing
 
@@ -54,22 +56,35 @@ def ensure_raw(store: Store, plugin: str, *names: str) -> None:
 def _widen(store: Store, table: Table) -> None:
     with store.reading() as connection:
         inspector = inspect(connection)
-        indexed = any("params" in i["column_names"] for i in inspector.get_indexes(table.name))
         kinds = {c["name"]: str(c["type"]).upper() for c in inspector.get_columns(table.name)}
     narrow = [
         name for name in ("data", "input") if store.dialect == "mysql" and kinds.get(name) == "BLOB"
     ]
-    if indexed and not narrow:
-        return
     with store.transaction() as connection:
         quote = connection.dialect.identifier_preparer.quote
         for name in narrow:
             connection.execute(
                 text(f"ALTER TABLE {quote(table.name)} MODIFY {quote(name)} longblob")
             )
-        if not indexed:
+    if not _is_indexed(store, table):
+        _index(store, table)
+
+
+def _index(store: Store, table: Table) -> None:
+    try:
+        with store.transaction() as connection:
             for index in table.indexes:
                 index.create(connection, checkfirst=True)
+    except DevlakeError:
+        # Another run, which has just made the table, was a moment quicker with its index.
+        if not _is_indexed(store, table):
+            raise
+
+
+def _is_indexed(store: Store, table: Table) -> bool:
+    with store.reading() as connection:
+        indexes = inspect(connection).get_indexes(table.name)
+    return any("params" in index["column_names"] for index in indexes)
 
 
 def last_id(connection: Connection, table: Table) -> int:

@@ -12,6 +12,6 @@ from tests.subtask import shop
 def lake(db_url: str) -> Iterator[Lake]:
     """Return a lake with the shop's streams and no data."""
     shop.Tool.reset()
-    lake = Lake(db_url, "shop", shop.STREAMS, shop.Board, shop.DOMAIN)
+    lake = Lake(db_url, "market", shop.STREAMS, shop.Board, shop.DOMAIN)
     yield lake
     lake.store.close()

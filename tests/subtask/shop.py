@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import devlake_core.model as m
 from devlake_core.stream import Stream, Substream
 
-__devlake_plugin__ = "shop"
+__devlake_plugin__ = "market"
 
 
 class Board(m.ToolScope, table=True):

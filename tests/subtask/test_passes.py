@@ -32,14 +32,14 @@ def test_records_reach_tool_and_domain_tables(lake: Lake) -> None:
     assert lake.rows(Issue, "id", "title", "done") == [(1, "t1", True), (2, "t2", False)]
     assert lake.rows(Change, "id", "issue_id") == [(10, 1), (20, 2)]
     assert lake.rows(Ticket, "id", "title") == [
-        ("shop:Issue:1:1", "t1"),
-        ("shop:Issue:1:2", "t2"),
+        ("market:Issue:1:1", "t1"),
+        ("market:Issue:1:2", "t2"),
     ]
     assert lake.rows(TicketChange, "id") == [
         "made:1",
         "made:2",
-        "shop:Change:1:10",
-        "shop:Change:1:20",
+        "market:Change:1:10",
+        "market:Change:1:20",
     ]
     assert counts["records"] == 2
     assert counts["written"] == 4 + 6
@@ -76,8 +76,8 @@ def test_vanished_record_leaves_every_table_after_a_full_pass(lake: Lake) -> Non
     counts = lake.run()
     assert lake.rows(Issue, "id") == [1]
     assert lake.rows(Change, "id") == [10]
-    assert lake.rows(TicketChange, "id") == ["made:1", "shop:Change:1:10"]
-    assert lake.rows(Ticket, "id") == ["shop:Issue:1:1"]
+    assert lake.rows(TicketChange, "id") == ["made:1", "market:Change:1:10"]
+    assert lake.rows(Ticket, "id") == ["market:Issue:1:1"]
     assert lake.rows(Person, "id") == []
     assert lake.rows(Account, "id") == []
     assert lake.notes() == []
@@ -100,11 +100,11 @@ def test_no_hole_between_two_streams_that_write_one_domain_table(lake: Lake) -> 
     for verb in ("collect", "extract", "convert"):
         lake.verb(verb, "issues")
     # Changes have not been extracted again yet: their rows must still be there.
-    assert {"shop:Change:1:10", "shop:Change:1:20"} <= set(lake.rows(TicketChange, "id"))
+    assert {"market:Change:1:10", "market:Change:1:20"} <= set(lake.rows(TicketChange, "id"))
     lake.verb("extract", "changes")
     lake.verb("convert", "changes")
     assert len(lake.rows(TicketChange, "id")) == 6
-    assert {target for target, _ in lake.notes()} <= {"_tool_shop_people", "shop_accounts"}
+    assert {target for target, _ in lake.notes()} <= {"_tool_market_people", "shop_accounts"}
 
 
 def test_killed_full_pass_resumed_with_a_state_stays_full(lake: Lake) -> None:
@@ -157,7 +157,7 @@ def test_newer_version_of_a_record_supersedes_the_older(lake: Lake) -> None:
     assert lake.rows(Issue, "id", "title") == [(1, "new")]
     assert len(lake.raw_ids("issues")) == 1
     assert lake.rows(Change, "id") == [10]
-    assert lake.rows(TicketChange, "id") == ["made:1", "shop:Change:1:10"]
+    assert lake.rows(TicketChange, "id") == ["made:1", "market:Change:1:10"]
 
 
 def test_record_that_extract_leaves_out_supersedes_its_older_version(lake: Lake) -> None:
@@ -167,8 +167,8 @@ def test_record_that_extract_leaves_out_supersedes_its_older_version(lake: Lake)
     Tool.issues["b"] += [issue(2, hidden=True, changes=[])]
     lake.run()
     assert lake.rows(Issue, "id") == [1]
-    assert lake.rows(Ticket, "id") == ["shop:Issue:1:1"]
-    assert lake.rows(TicketChange, "id") == ["made:1", "shop:Change:1:10"]
+    assert lake.rows(Ticket, "id") == ["market:Issue:1:1"]
+    assert lake.rows(TicketChange, "id") == ["made:1", "market:Change:1:10"]
 
 
 def test_tool_that_gives_nothing_at_all_removes_nothing(lake: Lake) -> None:
@@ -188,7 +188,7 @@ def test_emptied_raw_table_costs_nothing_but_the_chance_to_extract_again(lake: L
     Tool.incremental = True
     Tool.issues["b"] = [issue(1), issue(2)]
     lake.run()
-    lake.execute("DELETE FROM _raw_shop_issues")
+    lake.execute("DELETE FROM _raw_market_issues")
     lake.run()
     assert lake.rows(Issue, "id") == [1, 2]
     Tool.issues["b"] += [issue(3)]
@@ -236,7 +236,7 @@ def test_bad_record_is_kept_with_its_reason_and_its_older_version_stays(lake: La
     assert verb == "extract"
     assert "title" in reason
     assert lake.rows(Issue, "id") == [1, 2, 3]
-    assert "shop:Issue:1:2" in lake.rows(Ticket, "id")
+    assert "market:Issue:1:2" in lake.rows(Ticket, "id")
     Tool.issues["b"] = [issue(1), issue(2, "mended"), issue(3)]
     lake.run()
     assert lake.quarantined() == []
@@ -262,11 +262,11 @@ def test_nothing_is_swept_where_convert_failed_on_a_row(lake: Lake) -> None:
     Tool.issues["b"] = [issue(1, "fails in convert"), issue(3)]
     counts = lake.run()
     assert counts["quarantined"] == 1
-    assert "shop:Issue:1:1" in lake.rows(Ticket, "id")
+    assert "market:Issue:1:1" in lake.rows(Ticket, "id")
     assert [verb for verb, _ in lake.quarantined()] == ["convert"]
     Tool.issues["b"] = [issue(1, "fine again"), issue(3)]
     lake.run()
-    assert lake.rows(Ticket, "id") == ["shop:Issue:1:1", "shop:Issue:1:3"]
+    assert lake.rows(Ticket, "id") == ["market:Issue:1:1", "market:Issue:1:3"]
     assert lake.quarantined() == []
 
 
@@ -306,7 +306,7 @@ def test_shared_row_survives_the_scope_that_no_longer_names_it(lake: Lake) -> No
     Tool.issues["c"] = [issue(2)]
     lake.run("c")
     assert lake.rows(Person, "id") == ["ann"]
-    assert lake.rows(Account, "id") == ["shop:Person:1:ann"]
+    assert lake.rows(Account, "id") == ["market:Person:1:ann"]
 
 
 def test_shared_row_that_no_scope_names_goes_when_all_were_read_whole(lake: Lake) -> None:
@@ -321,7 +321,7 @@ def test_shared_row_that_no_scope_names_goes_when_all_were_read_whole(lake: Lake
     params = [lake.context(scope).params for scope in "bc"]
     assert sweep_shared(lake.store, lake.streams, params) == 2
     assert lake.rows(Person, "id") == ["ann"]
-    assert lake.rows(Account, "id") == ["shop:Person:1:ann"]
+    assert lake.rows(Account, "id") == ["market:Person:1:ann"]
 
 
 def test_shared_row_named_by_two_issues_stays_when_one_moves(lake: Lake) -> None:
@@ -332,7 +332,7 @@ def test_shared_row_named_by_two_issues_stays_when_one_moves(lake: Lake) -> None
     Tool.issues["b"] += [issue(2)]
     lake.run()
     assert lake.rows(Person, "id") == ["ann"]
-    assert lake.rows(Account, "id") == ["shop:Person:1:ann"]
+    assert lake.rows(Account, "id") == ["market:Person:1:ann"]
 
 
 def test_older_value_does_not_overwrite_a_newer_shared_row(lake: Lake) -> None:
@@ -388,7 +388,7 @@ def test_run_that_lost_its_claim_writes_nothing_more(lake: Lake) -> None:
     ctx = lake.context()
     running = collect(ctx, lake.stream("issues"))
     next(running)
-    lake.execute("UPDATE _raw_shop__state SET claim = 1 WHERE stream = ''")
+    lake.execute("UPDATE _raw_market__state SET claim = 1 WHERE stream = ''")
     with pytest.raises(Fenced):
         list(running)
     assert len(lake.raw_ids("issues")) == 1000
@@ -400,10 +400,10 @@ def test_run_whose_scope_was_deleted_and_added_again_is_fenced(lake: Lake) -> No
     running = collect(ctx, lake.stream("issues"))
     next(running)
     for table in (
-        "_raw_shop_issues",
-        "_raw_shop__state",
-        "_raw_shop__quarantine",
-        "_raw_shop__sweep",
+        "_raw_market_issues",
+        "_raw_market__state",
+        "_raw_market__quarantine",
+        "_raw_market__sweep",
     ):
         lake.execute(f"DELETE FROM {table} WHERE params = :p", p=ctx.params)
     with pytest.raises(Fenced):
