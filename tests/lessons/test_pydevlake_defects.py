@@ -100,7 +100,7 @@ def mall(sqlite_url: str) -> Iterator[Lake]:
 def lake(sqlite_url: str) -> Iterator[Lake]:
     shop.Tool.reset()
     Tool.incremental = True
-    lake = Lake(sqlite_url, "shop", shop.STREAMS, shop.Board)
+    lake = Lake(sqlite_url, "market", shop.STREAMS, shop.Board)
     yield lake
     lake.store.close()
 
@@ -130,7 +130,7 @@ def test_streams_of_one_name_in_two_plugins_have_states_of_their_own(
     shop.Tool.reset()
     Tool.incremental = True
     Tool.issues["b"] = [issue(1), issue(2)]
-    other = Lake(sqlite_url, "shop", shop.STREAMS, shop.Board)
+    other = Lake(sqlite_url, "market", shop.STREAMS, shop.Board)
     other.run()
     mall.run()
     other.run()
@@ -313,7 +313,7 @@ def test_times_are_utc_wherever_the_process_runs(
         Tool.issues["b"] = [issue(1)]
         lake.run()
         (row,) = lake.rows(shop.Issue, "created_at")
-        (collected,) = lake.rows(raw_table("_raw_shop_issues"), "created_at")
+        (collected,) = lake.rows(raw_table("_raw_market_issues"), "created_at")
     finally:
         monkeypatch.delenv("TZ")
         time.tzset()
