@@ -13,7 +13,7 @@ from devlake_core.store.catalog import problems_of
 from .options import connection_option, db_option, json_option, plugin_argument
 from .output import write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved
+from .saved import Saved, edit_saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,25 +55,8 @@ def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> Non
 
 
 def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
-    values = fields.values(options, ask=False)
-    if options["new_name"]:
-        values["name"] = options["new_name"]
-    if not values:
-        message = "nothing to change: no field was given"
-        raise UsageError(message, hint=f"devlake configs edit {plugin.name} --help")
-    with session.store(make=False) as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
-        key = saved.config_key(options["name"])
-        [before] = saved.configs.rows(id=key["id"])
-        changed = _made(plugin, {**before.__dict__, **values})
-        new = {name: getattr(changed, name) for name in values}
-        unique = {"name": changed.name} if "name" in values else {}
-        saved.configs.change({"id": key["id"]}, new, **unique)
-    if session.json:
-        write_json({"plugin": plugin.name, "id": key["id"], "changed": sorted(values)})
-    else:
-        write(f"changed {', '.join(sorted(values))} of config {options['name']!r}")
+    edit_saved(session, plugin, fields, options, kind="config", made=_made)
+    if not session.json:
         write("the next run reads what is stored again, with the new config")
 
 

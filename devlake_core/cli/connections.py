@@ -12,7 +12,7 @@ from devlake_core.plugin.connect import connection_of, try_connection
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
 from .output import write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved
+from .saved import Saved, edit_saved
 
 UNREACHABLE, REJECTED, FAILED = 75, 77, 1
 
@@ -45,25 +45,7 @@ def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> Non
 
 
 def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
-    values = fields.values(options, ask=False)
-    if options["new_name"]:
-        values["name"] = options["new_name"]
-    if not values:
-        message = "nothing to change: no field was given"
-        raise UsageError(message, hint=f"devlake connections edit {plugin.name} --help")
-    with session.store(make=False) as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
-        key = saved.connection_key(options["name"])
-        [before] = saved.connections.rows(id=key["id"])
-        changed = _made(plugin, {**before.__dict__, **values})
-        new = {name: getattr(changed, name) for name in values}
-        unique = {"name": changed.name} if "name" in values else {}
-        saved.connections.change({"id": key["id"]}, new, **unique)
-    if session.json:
-        write_json({"plugin": plugin.name, "id": key["id"], "changed": sorted(values)})
-    else:
-        write(f"changed {', '.join(sorted(values))} of connection {options['name']!r}")
+    edit_saved(session, plugin, fields, options, kind="connection", made=_made)
 
 
 command.add_command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from devlake_core.errors import UsageError
 from devlake_core.model import raw_data_params
@@ -11,11 +11,17 @@ from devlake_core.plugin.tables import give_tables
 from devlake_core.store.catalog import Catalog, register_secrets
 
 from .options import no_such
+from .output import write, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from devlake_core.model import Connection, ScopeConfig, ToolScope
     from devlake_core.plugin.base import Plugin
     from devlake_core.store import Store
+
+    from .fields import Fields
+    from .session import Session
 
 
 class Saved:
@@ -155,3 +161,41 @@ def needed_fields(plugin: Plugin) -> list[str]:
     """Return the fields that a connection of a plugin cannot do without, but for its name."""
     fields = plugin.connection_type.model_fields
     return [name for name, info in fields.items() if info.is_required() and name != "name"]
+
+
+def edit_saved(
+    session: Session,
+    plugin: Plugin,
+    fields: Fields,
+    options: dict[str, Any],
+    *,
+    kind: Literal["connection", "config"],
+    made: Callable[[Plugin, dict[str, Any]], Any],
+) -> None:
+    """Change a saved connection or config by the options of its ``edit`` command, and say so.
+
+    Raises:
+        UsageError: no field was given, or there is nothing of that name.
+        ConfigError: the new values are not valid; nothing is changed.
+    """
+    values = fields.values(options, ask=False)
+    if options["new_name"]:
+        values["name"] = options["new_name"]
+    if not values:
+        message = "nothing to change: no field was given"
+        raise UsageError(message, hint=f"devlake {kind}s edit {plugin.name} --help")
+    with session.store(make=False) as store:
+        session.prepare(store, [plugin])
+        saved = Saved(store, plugin)
+        find = saved.connection_key if kind == "connection" else saved.config_key
+        catalog: Catalog[Any] = saved.connections if kind == "connection" else saved.configs
+        key = find(options["name"])
+        [before] = catalog.rows(id=key["id"])
+        changed = made(plugin, {**before.__dict__, **values})
+        new = {name: getattr(changed, name) for name in values}
+        unique = {"name": changed.name} if "name" in values else {}
+        catalog.change({"id": key["id"]}, new, **unique)
+    if session.json:
+        write_json({"plugin": plugin.name, "id": key["id"], "changed": sorted(values)})
+    else:
+        write(f"changed {', '.join(sorted(values))} of {kind} {options['name']!r}")

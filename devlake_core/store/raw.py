@@ -60,12 +60,13 @@ def _widen(store: Store, table: Table) -> None:
     narrow = [
         name for name in ("data", "input") if store.dialect == "mysql" and kinds.get(name) == "BLOB"
     ]
-    with store.transaction() as connection:
-        quote = connection.dialect.identifier_preparer.quote
-        for name in narrow:
-            connection.execute(
-                text(f"ALTER TABLE {quote(table.name)} MODIFY {quote(name)} longblob")
-            )
+    if narrow:
+        quote = store.engine.dialect.identifier_preparer.quote
+        with store.transaction() as connection:
+            for name in narrow:
+                connection.execute(
+                    text(f"ALTER TABLE {quote(table.name)} MODIFY {quote(name)} longblob")
+                )
     if not _is_indexed(store, table):
         _index(store, table)
 
