@@ -6,6 +6,7 @@ from typing import Any
 
 from .builder import MigrationScriptBuilder
 from .executor import Applied, ensure, migrate, pending
+from .final import lacking
 from .history import made_by
 from .operations import Dialect
 from .script import Script, migration, scripts_of
@@ -16,6 +17,7 @@ __all__ = [
     "MigrationScriptBuilder",
     "Script",
     "ensure",
+    "lacking",
     "made_by",
     "migrate",
     "migration",

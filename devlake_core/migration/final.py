@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, inspect
 
 from devlake_core.model import package_name, registry_of, table_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+
+    from devlake_core.store import Store
 
 
 def default_scope_config(plugin: Any) -> Any:
@@ -36,6 +38,28 @@ def final_tables(plugin: Any) -> dict[str, Table]:
         if table.name.startswith(prefixes) and not _is_snapshot(table):
             found.setdefault(table.name, table)
     return found
+
+
+def lacking(store: Store, plugin: Any) -> dict[str, list[str]]:
+    """Return what a database lacks of a plugin's tables: columns by table, none for all of it."""
+    final = final_tables(plugin)
+    with store.reading() as connection:
+        inspector = inspect(connection)
+        there = set(inspector.get_table_names())
+        found = {
+            name: {column["name"] for column in inspector.get_columns(name)}
+            for name in final
+            if name in there
+        }
+    lacks = {
+        name: [column.name for column in table.columns if column.name not in found.get(name, ())]
+        for name, table in final.items()
+    }
+    return {
+        name: columns if name in found else []
+        for name, columns in sorted(lacks.items())
+        if columns or name not in found
+    }
 
 
 def _is_snapshot(table: Table) -> bool:
