@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-import traceback
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devlake_core.errors import ConfigError, DevlakeError, ScopeBusy
 from devlake_core.plugin.clean import clean
 from devlake_core.plugin.connect import connection_of
 from devlake_core.plugin.events import Subtask
-from devlake_core.plugin.guard import place, put_back
+from devlake_core.plugin.guard import put_back
 from devlake_core.plugin.plan import domain_scopes
 from devlake_core.redaction import redact
 from devlake_core.store import Store
 from devlake_core.store.catalog import register_secrets, row_of
 from devlake_core.store.domain_scopes import store_domain_scopes
-from devlake_core.stream import Context
 from devlake_core.subtask import held
 
-from .job import Failure, Outcome
+from .failure import failure_of
+from .job import Outcome
+from .perform import make_context, run_step, scope_config
 from .runtime import RunnerRuntime, surrounded
-from .steps import Step, steps
+from .steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from devlake_core.plugin.base import Plugin
+    from devlake_core.plugin.events import EventHooks
     from devlake_core.plugin.manager import Host
+    from devlake_core.stream import Context, Progress
 
     from .cancel import Cancel
-    from .job import Task
+    from .job import Failure, Task
+    from .steps import Step
 
     Report = Callable[[dict[str, Any]], None]
 
@@ -90,7 +90,6 @@ class _Execution:
         store = Store.open(self.task.url)
         self._stack.callback(store.close)
         ctx = self._ctx = self._context(plugin, store)
-        ctx.plugin_version = record.version
         runtime = RunnerRuntime(
             hooks, self.cancel, ctx.connection, counts=ctx.counts, tell=self._say
         )
@@ -104,8 +103,7 @@ class _Execution:
             for step in todo:
                 self.cancel.check()
                 self.step, runtime.stream = step, step.stream.name
-                with put_back(record.source, f"while it ran {step.verb} {step.stream.name}"):
-                    self._run_step(plugin, step, hooks)
+                self._run_step(plugin, ctx, step, hooks)
             self.step, runtime.stream = None, ""
         self.outcome.server_only = _server_only(plugin, ctx)
 
@@ -119,27 +117,7 @@ class _Execution:
     def failure_of(self, error: BaseException) -> Failure:
         """Return why the job failed, in words for a person."""
         subtask = f"{self.step.verb} {self.step.stream.name}" if self.step else ""
-        trace = redact("".join(traceback.format_exception(error)))
-        if isinstance(error, DevlakeError):
-            message = redact(clean(error.message or type(error).__name__, 4000))
-            retry_at = getattr(error, "retry_at", None)
-            hint = redact(error.hint)
-            if isinstance(error, ScopeBusy) and not hint:
-                hint = "wait for it to end with --wait SECONDS, or end that process"
-            if retry_at is not None:
-                hint = f"{hint}; try again after {retry_at:%Y-%m-%d %H:%M:%S} UTC".lstrip("; ")
-            return Failure(message, hint, error.exit_code, subtask, trace)
-        what = (
-            f"sys.exit({error.code!r}) was called"
-            if isinstance(error, SystemExit)
-            else f"{type(error).__name__}: {error}"
-        )
-        message = redact(clean(what, 1000) + place(error))
-        if self._plugin is not None and _is_guests(error, self._plugin):
-            hint = f"this is a mistake in the plugin {self.task.job.plugin}: tell its author"
-            return Failure(message, hint, 1, subtask, trace)
-        hint = "this is a mistake in devlake_core: run again with --debug and report it"
-        return Failure(message, hint, 70, subtask, trace)
+        return failure_of(error, self.task.job.plugin, self._plugin, subtask)
 
     def _context(self, plugin: Plugin, store: Store) -> Context:
         task = self.task
@@ -150,58 +128,31 @@ class _Execution:
         options: dict[str, Any] = {"wait": task.job.wait}
         if task.job.full_refresh:
             options["fullSync"] = True
-        ctx = Context(store, connection, scope, config, options)
-        ctx.api_type = plugin.api_type
-        ctx.streams = plugin.all_streams
-        return ctx
+        record = self.host.record(task.job.plugin)
+        return make_context(plugin, record, store, (connection, scope, config), options)
 
-    def _run_step(self, plugin: Plugin, step: Step, hooks: Any) -> None:
-        ctx, job = self._ctx, self.task.job
-        assert ctx is not None
+    def _run_step(self, plugin: Plugin, ctx: Context, step: Step, hooks: EventHooks) -> None:
+        job, record = self.task.job, self.host.record(self.task.job.plugin)
         verb, stream = step
         subtask = Subtask(job.plugin, stream.name, verb, job.connection, job.scope)
-        place_ = {"verb": verb, "stream": stream.name}
-        before = Counter(ctx.counts)
+        place = {"verb": verb, "stream": stream.name}
         began = told = time.monotonic()
-        self.report({"kind": "begin", **place_})
-        try:
-            hooks.before_subtask(subtask)
-            for progress in getattr(plugin, verb)(ctx, stream):
-                self.cancel.check()
-                if time.monotonic() - told >= _REPORT_SECONDS:
-                    told = time.monotonic()
-                    done, total = progress.current, progress.total
-                    self.report({"kind": "progress", **place_, "done": done, "total": total})
-        except (Exception, SystemExit) as error:
-            hooks.on_subtask_error(subtask, error)
-            raise
-        counts = Counter(ctx.counts)
-        counts.subtract(before)
-        hooks.after_subtask(subtask, +counts)
+
+        def tell(progress: Progress) -> None:
+            nonlocal told
+            self.cancel.check()
+            if time.monotonic() - told >= _REPORT_SECONDS:
+                told = time.monotonic()
+                done, total = progress.current, progress.total
+                self.report({"kind": "progress", **place, "done": done, "total": total})
+
+        self.report({"kind": "begin", **place})
+        counts = run_step(plugin, record, ctx, step, hooks, subtask, tell)
         seconds = time.monotonic() - began
-        self.report({"kind": "end", **place_, "counts": dict(+counts), "seconds": seconds})
+        self.report({"kind": "end", **place, "counts": dict(counts), "seconds": seconds})
 
     def _say(self, text: str) -> None:
         self.report({"kind": "say", "text": redact(text)})
-
-
-def scope_config(plugin: Plugin, values: dict[str, Any] | None) -> Any:
-    """Return a scope config: a saved one, else the class with its defaults.
-
-    Raises:
-        ConfigError: there is no saved one, and a field has no default.
-    """
-    kind: Any = plugin.scope_config_type
-    if values is not None:
-        return row_of(kind, values)
-    needed = [
-        name for name, info in kind.model_fields.items() if info.is_required() and name != "name"
-    ]
-    if needed:
-        message = f"scopes of {plugin.name} need a config: {', '.join(needed)} has no default"
-        hint = f"devlake configs add {plugin.name} --help, then devlake scopes add --config"
-        raise ConfigError(message, hint=hint)
-    return kind()
 
 
 def left_out(host: Host) -> list[str]:
@@ -224,16 +175,3 @@ def _server_only(plugin: Plugin, ctx: Context) -> list[str]:
         log.warning("the plan of %s cannot be made: %s", plugin.name, clean(error))
         return []
     return sorted(found - {plugin.name})
-
-
-def _is_guests(error: BaseException, plugin: Plugin) -> bool:
-    """Say whether code of a plugin was running when an error was raised."""
-    top = sys.modules.get(type(plugin).__module__.partition(".")[0])
-    file = getattr(top, "__file__", None)
-    if file is None:
-        return True
-    # A package is its folder, a single module its file alone.
-    own = Path(file).resolve()
-    house = own.parent if hasattr(top, "__path__") else own
-    frames = [Path(item.filename).resolve() for item in traceback.extract_tb(error.__traceback__)]
-    return any(frame == house or house in frame.parents for frame in frames)
