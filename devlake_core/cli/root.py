@@ -19,6 +19,8 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
     "plugins": "List what is installed, and whether it is healthy.",
     "doctor": "Look for what is wrong here, and say what to do.",
+    "bridge": "Let a DevLake server run the plugins.",
+    "serve": "Look after the service that answers its calls.",
     "completion": "Print what makes a shell complete commands.",
 }
 

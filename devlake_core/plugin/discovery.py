@@ -8,12 +8,14 @@ never an exception.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import platform
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import importlib_metadata
 
@@ -42,6 +44,36 @@ def core_version() -> str:
         return clean(importlib_metadata.version("devlake-core"), 64)
     except importlib_metadata.PackageNotFoundError:
         return ""
+
+
+def traces(name: str) -> tuple[list[str], list[str]]:
+    """Return where the installation of a distribution shows, and its source folders if editable.
+
+    Args:
+        name: the distribution's name.
+
+    Returns:
+        Files that every installation writes anew, and folders that are used in their place; both
+        empty if it is not installed or cannot be read.
+    """
+    try:
+        distribution = importlib_metadata.distribution(name)
+        listed = distribution.files or []
+        origin = distribution.read_text("direct_url.json") or "{}"
+    except Exception:
+        # One that is damaged is found to be broken elsewhere.
+        log.debug("the files of %s cannot be listed", name, exc_info=True)
+        return [], []
+    folder = str(getattr(distribution, "_path", ""))
+    files = [os.path.join(folder, file) for file in ("RECORD", "METADATA", "direct_url.json")]
+    files += [str(file.locate()) for file in listed if file.suffix == ".pth"]
+    try:
+        said = json.loads(origin)
+        editable = said.get("dir_info", {}).get("editable")
+        sources = [unquote(urlsplit(said["url"]).path)] if editable else []
+    except (ValueError, KeyError, AttributeError):
+        sources = []
+    return [file for file in files if os.path.isfile(file)], sources
 
 
 def found(environ: Mapping[str, str] = os.environ) -> list[PluginRecord]:
