@@ -67,8 +67,20 @@ class RunnerRuntime:
         Raises:
             Cancelled: the run is asked to stop.
         """
+        self.announce(seconds, why)
+        self.wait(seconds)
+
+    def announce(self, seconds: float, why: str) -> None:
+        """Tell a person of a long pause."""
         if seconds >= _WORTH_TELLING and self._tell is not None:
             self._tell(f"waiting {seconds:.0f} s: {why}")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            Cancelled: the run is asked to stop.
+        """
         self._cancel.sleep(seconds)
         self._cancel.check()
 
