@@ -24,6 +24,9 @@ WORDS = (
 )
 """What is counted in a run, in the order in which it is shown."""
 
+STOPPED = (130, 143)
+"""The exit codes of what Ctrl-C or SIGTERM ended."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -148,6 +151,13 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     server_only: list[str] = field(default_factory=list)
     failure: Failure | None = None
+
+    @property
+    def state(self) -> str:
+        """Return how it ended: ``done``, ``failed``, or ``stopped`` by Ctrl-C or SIGTERM."""
+        if self.failure is None:
+            return "done"
+        return "stopped" if self.failure.exit_code in STOPPED else "failed"
 
     @property
     def exit_code(self) -> int:

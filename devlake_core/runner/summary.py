@@ -46,8 +46,7 @@ def _of_job(outcome: Outcome) -> dict[str, Any]:
 
 def job_lines(outcome: Outcome) -> Iterable[str]:
     """Yield the lines that sum up one job."""
-    state = "failed" if outcome.failure else "done"
-    yield f"{outcome.job.title}: {state} in {outcome.seconds:.1f} s"
+    yield f"{outcome.job.title}: {outcome.state} in {outcome.seconds:.1f} s"
     yield "  " + counted(outcome.counts)
     for text in dict.fromkeys(outcome.warnings):
         yield f"  warning: {text}"
@@ -68,9 +67,9 @@ def total_lines(outcomes: list[Outcome], seconds: float) -> Iterable[str]:
     total: Counter[str] = Counter()
     for outcome in outcomes:
         total.update(outcome.counts)
-    failed = sum(outcome.failure is not None for outcome in outcomes)
-    end = f", {failed} failed" if failed else ""
-    yield f"all: {len(outcomes) - failed} of {len(outcomes)} done{end}, {seconds:.1f} s"
+    states = Counter(outcome.state for outcome in outcomes)
+    ends = "".join(f", {states[word]} {word}" for word in ("failed", "stopped") if states[word])
+    yield f"all: {states['done']} of {len(outcomes)} done{ends}, {seconds:.1f} s"
     yield "  " + counted(total)
 
 

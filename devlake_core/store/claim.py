@@ -41,12 +41,13 @@ _POLL = 0.25
 class Claim:
     """Be the right of one run to write one scope's rows."""
 
-    def __init__(self, store: Store, plugin: str, params: str, token: int) -> None:
+    def __init__(self, store: Store, plugin: str, params: str, token: int, called: str) -> None:
         self._table = state_table(plugin)
         self._store = store
         self.plugin = plugin
         self.params = params
         self.token = token
+        self._called = called
 
     def check(self, connection: Connection) -> None:
         """Fail unless the claim still stands; to be called in each transaction that writes.
@@ -66,7 +67,7 @@ class Claim:
             .values(updated_at=datetime.now(UTC))
         )
         if done.rowcount != 1:
-            message = f"another run took scope {self.params} of {self.plugin}, or it was removed"
+            message = f"another run took {self._called}, or it was removed"
             raise Fenced(message)
 
 
@@ -105,7 +106,9 @@ def _alive(holder: dict[str, Any], seen: datetime | None) -> bool:
 
 
 @contextmanager
-def claimed(store: Store, plugin: str, params: str, wait: float = 0.0) -> Iterator[Claim]:
+def claimed(
+    store: Store, plugin: str, params: str, wait: float = 0.0, called: str = ""
+) -> Iterator[Claim]:
     """Hold a scope for one run.
 
     Args:
@@ -113,21 +116,23 @@ def claimed(store: Store, plugin: str, params: str, wait: float = 0.0) -> Iterat
         plugin: the plugin's name.
         params: connection and scope.
         wait: how many seconds to wait for another run to end.
+        called: what people call the scope; its numbers and ids where left out.
 
     Raises:
         ScopeBusy: another run holds the scope; names its process and since when.
     """
     deadline = time.monotonic() + wait
-    with _lock(store, plugin, params, deadline):
-        token = _take(store, plugin, params, deadline)
-        claim = Claim(store, plugin, params, token)
+    called = called or _called(plugin, params)
+    with _lock(store, plugin, params, deadline, called):
+        token = _take(store, plugin, params, deadline, called)
+        claim = Claim(store, plugin, params, token, called)
         try:
             yield claim
         finally:
             _release(store, claim)
 
 
-def _take(store: Store, plugin: str, params: str, deadline: float) -> int:
+def _take(store: Store, plugin: str, params: str, deadline: float, called: str) -> int:
     """Write a fresh token into the scope's row."""
     table = state_table(plugin)
     key = {"params": params, "stream": "", "partition": ""}
@@ -153,7 +158,7 @@ def _take(store: Store, plugin: str, params: str, deadline: float) -> int:
                     connection.execute(update(table).where(*where).values(**values))
                 return token
         if time.monotonic() >= deadline:
-            raise _busy(plugin, params, holder)
+            raise _busy(called, holder)
         time.sleep(_POLL)
 
 
@@ -172,13 +177,18 @@ def _release(store: Store, claim: Claim) -> None:
         )
 
 
-def _busy(plugin: str, params: str, holder: dict[str, Any]) -> ScopeBusy:
+def _called(plugin: str, params: str) -> str:
+    found = json.loads(params)
+    return f"scope {found['ScopeId']!r} of {plugin} (connection {found['ConnectionId']})"
+
+
+def _busy(called: str, holder: dict[str, Any]) -> ScopeBusy:
     who = f"process {holder['pid']} on {holder['host']} since {holder['since']}" if holder else "?"
-    return ScopeBusy(f"scope {params} of {plugin} is being run by {who}", holder=holder)
+    return ScopeBusy(f"{called} is being run by {who}", holder=holder)
 
 
 @contextmanager
-def _lock(store: Store, plugin: str, params: str, deadline: float) -> Iterator[None]:
+def _lock(store: Store, plugin: str, params: str, deadline: float, called: str) -> Iterator[None]:
     """Hold the database's advisory lock for a scope, in a session of its own."""
     if store.dialect == "sqlite":
         yield
@@ -197,7 +207,7 @@ def _lock(store: Store, plugin: str, params: str, deadline: float) -> Iterator[N
         connection = session.execution_options(isolation_level="AUTOCOMMIT")
         while not connection.execute(ask, {"key": key}).scalar():
             if time.monotonic() >= deadline:
-                raise _busy(plugin, params, _holder(store, plugin, params))
+                raise _busy(called, _holder(store, plugin, params))
             time.sleep(_POLL)
         try:
             yield

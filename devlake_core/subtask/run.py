@@ -127,12 +127,19 @@ def held(ctx: Context, plugin: str) -> Iterator[None]:
         return
     ensure_raw(ctx.store, plugin)
     wait = float(ctx.options.get("wait") or 0)
-    with claimed(ctx.store, plugin, ctx.params, wait) as claim:
+    with claimed(ctx.store, plugin, ctx.params, wait, _called(ctx, plugin)) as claim:
         ctx.claim = claim
         try:
             yield
         finally:
             ctx.claim = None
+
+
+def _called(ctx: Context, plugin: str) -> str:
+    """Return the names of what is held; a script's context may have only numbers and ids."""
+    scope = getattr(ctx.scope, "name", "") or ctx.scope_id
+    connection = getattr(ctx.connection, "name", "") or ctx.connection_id
+    return f"scope {scope!r} of {plugin} (connection {connection!r})"
 
 
 def _check_table(ctx: Context, stream: Stream) -> None:

@@ -23,6 +23,8 @@ def test_a_run_stops_at_the_next_record_and_goes_on_from_there(devlake, number):
     assert code == 128 + number, (out, err)
     assert seconds < 5
     assert "stopped by" in err
+    assert "acrobat Slowly: stopped in " in out
+    assert "failed" not in out
     assert "the next run goes on from there" in err
     assert "Traceback" not in err
     before = _jumps(devlake)
@@ -47,8 +49,12 @@ def test_a_second_run_of_a_scope_names_the_first(devlake):
     process = devlake.start("run", "acrobat", "asleep")
     wait_until(lambda: _jumps(devlake) >= 10)
     done = devlake("run", "acrobat", "asleep", code=75)
+    assert "scope 'Asleep' of acrobat (connection 'default') is being run by" in done.err
     assert f"process {process.pid} on " in done.err
+    assert " since 20" in done.err
     assert "--wait" in done.err
+    done = devlake("state", "reset", "acrobat", "--yes", code=75)
+    assert "scope 'asleep' of acrobat (connection 1) is being run by process" in done.err
     assert end(process)[0] == 143
     assert devlake("run", "acrobat", "asleep", "--stream", "rests").code == 0
 

@@ -91,6 +91,7 @@ def test_a_signal_stops_all_workers(devlake, number):
     assert seconds < 10
     assert _workers(devlake) == []
     assert err.count("stopped by") == 2
+    assert "all: 0 of 2 done, 2 stopped, " in out
     assert "Traceback" not in err
 
 
