@@ -11,7 +11,7 @@ from devlake_core.errors import ConfigError, UsageError
 from devlake_core.store.catalog import problems_of
 
 from .options import connection_option, db_option, json_option, plugin_argument
-from .output import write, write_json, write_table
+from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
 from .saved import Saved, edit_saved
 
@@ -136,7 +136,9 @@ def remove(session: Any, plugin: str, name: str) -> None:
         key = saved.config_key(name)
         used = saved.scopes.shown(scope_config_id=key["id"])
         if used:
-            message = f"config {key['name']!r} of {plugin} is used by {len(used)} scopes"
+            message = (
+                f"config {key['name']!r} of {plugin} is used by {number_of(len(used), 'scope')}"
+            )
             hint = f"give them another: devlake scopes add {plugin} ID --config NAME"
             raise UsageError(message, hint=hint)
         saved.configs.remove(id=key["id"])

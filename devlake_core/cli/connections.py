@@ -10,7 +10,7 @@ from devlake_core.errors import ConfigError, ConnectionRejected, UsageError
 from devlake_core.plugin.connect import connection_of, try_connection
 
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
-from .output import write, write_json, write_table
+from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
 from .saved import Saved, edit_saved
 
@@ -160,7 +160,9 @@ def remove(session: Any, plugin: str, name: str) -> None:
         key = saved.connection_key(name)
         scopes = saved.scopes.shown(connection_id=key["id"])
         if scopes:
-            message = f"connection {key['name']!r} of {plugin} has {len(scopes)} scopes"
+            message = (
+                f"connection {key['name']!r} of {plugin} has {number_of(len(scopes), 'scope')}"
+            )
             hint = f"first: devlake scopes remove {plugin} --connection {key['name']} --all"
             raise UsageError(message, hint=hint)
         saved.connections.remove(id=key["id"])

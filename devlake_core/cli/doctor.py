@@ -164,7 +164,7 @@ def _tables(session: Session, store: Store) -> Iterator[Finding]:
     waiting = pending(store, plugins)
     if waiting:
         level: Any = "note" if store.dialect == "sqlite" else "wrong"
-        text = f"{len(waiting)} are pending: {', '.join(str(item) for item in waiting[:3])}"
+        text = f"{len(waiting)} pending: {', '.join(str(item) for item in waiting[:3])}"
         yield Finding(level, "migrations", text, "run `devlake migrate`")
     else:
         yield Finding("ok", "migrations", "all are applied")

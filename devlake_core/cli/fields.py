@@ -107,7 +107,7 @@ class Fields:
 
     def _lacking(self, names: list[str]) -> UsageError:
         words = [
-            f"--{name.replace('_', '-')}{'-env VAR' if name in self._secret else ''}"
+            f"--{name.replace('_', '-')}{'-env VAR' if name in self._secret else ' VALUE'}"
             for name in names
         ]
         message = f"needed and not given: {', '.join(names)}"

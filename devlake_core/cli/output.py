@@ -34,6 +34,11 @@ def write_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         write("  ".join(cells).rstrip())
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s where it is not one."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""

@@ -11,7 +11,7 @@ from devlake_core.store.removal import remove_data
 
 from . import tool
 from .options import connection_option, db_option, json_option, no_such, plugin_argument
-from .output import write, write_json, write_table
+from .output import number_of, write, write_json, write_table
 from .saved import Saved
 
 if TYPE_CHECKING:
@@ -192,4 +192,4 @@ def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any)
         write_json(told)
         return
     for item in told:
-        write(f"removed: {item['name']} ({item['id']}), {item['rows']:,} rows")
+        write(f"removed: {item['name']} ({item['id']}), {number_of(item['rows'], 'row')}")

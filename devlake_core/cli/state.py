@@ -12,7 +12,7 @@ from devlake_core.model import raw_data_params
 from devlake_core.store.positions import forget_states, positions
 
 from .options import connection_option, db_option, json_option, plugin_argument
-from .output import write, write_json, write_table
+from .output import number_of, write, write_json, write_table
 from .saved import Saved
 
 if TYPE_CHECKING:
@@ -118,4 +118,5 @@ def reset(session: Any, /, plugin: str, **options: Any) -> None:
     if session.json:
         write_json({"plugin": plugin, "scopes": len(chosen.scopes), "states": count})
     else:
-        write(f"forgot {count} states of {len(chosen.scopes)} scopes; the next run reads all again")
+        what = f"{number_of(count, 'state')} of {number_of(len(chosen.scopes), 'scope')}"
+        write(f"forgot {what}; the next run reads all again")

@@ -58,7 +58,12 @@ TABLE = [
     ("run --legacy nowhere", 2, "no plugin at nowhere", "main.py"),
     ("connections show tracker x", 2, "no connection 'x'", ""),
     ("connections list --db sqlite:///other.db", 2, "there is no database", "other.db"),
-    ("connections add tracker --name n", 2, "needed and not given: endpoint, token", "--endpoint"),
+    (
+        "connections add tracker --name n",
+        2,
+        "needed and not given: endpoint, token",
+        "--endpoint VALUE --token-env VAR",
+    ),
     ("connections add tracker", 2, "--name", "connections add tracker --help"),
     ("connections add nobody --name n", 2, "no plugin 'nobody'", ""),
     (
@@ -74,7 +79,7 @@ TABLE = [
         "connections add tracker --help",
     ),
     ("connections edit tracker x --endpoint y", 2, "no connection 'x'", ""),
-    ("connections remove acrobat default", 2, "has 1 scopes", "scopes remove"),
+    ("connections remove acrobat default", 2, "has 1 scope\n", "scopes remove"),
     ("scopes add acrobat", 2, "say which scopes", "scopes browse"),
     ("scopes remove acrobat nope --yes", 2, "no saved scope 'nope'", ""),
     ("configs show tracker c", 2, "no config 'c'", "none yet"),

@@ -133,7 +133,8 @@ def test_state_is_shown_and_forgotten(devlake):
     assert (jumps["kind"], jumps["complete"], jumps["scope"]) == ("full", True, "split")
     assert rests["stream"] == "rests"
     assert '{"after": 29}' in devlake("state", "show", "acrobat", "--stream", "jumps").out
-    devlake("state", "reset", "acrobat", "--stream", "jumps", "--yes")
+    done = devlake("state", "reset", "acrobat", "--stream", "jumps", "--yes")
+    assert done.out == "forgot 1 state of 1 scope; the next run reads all again\n"
     done = devlake("run", "acrobat", "--json")
     assert (done.json["records"], done.json["unchanged"]) == (31, 60)
     assert devlake.rows("SELECT COUNT(*) FROM _raw_acrobat_jumps") == [(30,)]
