@@ -11,6 +11,7 @@ from devlake_core.model.pointer import items_at
 
 from . import lenient
 from .response import Response
+from .verbatim import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,17 +84,13 @@ class Page:
     records: list[Any]
     next_token: Any
 
-    def raw(self, index: int) -> bytes:
-        """Return a record as JSON text.
-
-        Integers are exact. A record that is no strict JSON (a lone surrogate, NaN) stays so: a
-        strict reader refuses it, and it alone.
-        """
-        return lenient.as_json(self.records[index])
-
     def raw_records(self) -> Iterator[bytes]:
-        """Yield each record as JSON text."""
-        return map(lenient.as_json, self.records)
+        """Yield each record as JSON text, as it came where it is found in the body.
+
+        A record that is no strict JSON (a lone surrogate, NaN) stays so: a strict reader refuses
+        it, and it alone.
+        """
+        return texts(self.response.body, self.response.json, self.records)
 
 
 def readable(response: Response) -> Response:

@@ -101,6 +101,7 @@ def test_session_is_set_up(store):
             assert ask("PRAGMA journal_mode") == "wal"
             assert ask("PRAGMA synchronous") == 1
             assert ask("PRAGMA foreign_keys") == 0
+            assert ask("PRAGMA page_size") == 8192
         elif store.dialect == "postgresql":
             assert ask("SHOW timezone") == "UTC"
             assert ask("SHOW application_name") == "devlake"

@@ -153,6 +153,18 @@ def test_all_pages_are_read_and_each_row_knows_its_url(lake: Lake, web: Web) -> 
     assert all("/places/b/items?" in url for url in urls)
 
 
+def test_raw_rows_hold_the_records_as_they_came(lake: Lake, web: Web) -> None:
+    records = [b'{ "id" : 1,\n "odd": 1.50, "text": "\\u00e9\\/" }', b'{"id":2}']
+    body = b'{"next": null, "items": [ ' + b" , ".join(records) + b" ]}"
+    web.on("/places/b/items", Answer(body, headers={"Content-Type": "application/json"}))
+    lake.run(verbs="collect extract")
+    raw = raw_table("_raw_rest_items")
+    with lake.store.reading() as connection:
+        kept = connection.execute(select(raw.c.data).order_by(raw.c.id)).scalars()
+        assert [bytes(data) for data in kept] == records
+    assert lake.rows(Item, "id") == [1, 2]
+
+
 def test_next_run_asks_only_for_what_is_new(lake: Lake, web: Web) -> None:
     pages(web, [item(1, NOW - timedelta(hours=2)), item(2)])
     lake.run(verbs="collect extract")
