@@ -59,7 +59,7 @@ def db_option(command: F) -> F:
         metavar="URL",
         expose_value=False,
         callback=_note("db"),
-        help="The database, without a password (that goes into DEVLAKE_DB_URL).  "
+        help="The database, without its password (asked for, or in DEVLAKE_DB_URL).  "
         "[default: sqlite:///devlake.db]",
     )(command)
 

@@ -171,7 +171,7 @@ def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any)
         message = "say which scopes to remove: ids, names, or --all"
         raise UsageError(message, hint=f"devlake scopes list {plugin}")
     loaded = session.host.load(plugin)
-    told = []
+    told: list[dict[str, Any]] = []
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         saved = Saved(store, loaded)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from devlake_core.plugin.base import Plugin
     from devlake_core.plugin.manager import Host
     from devlake_core.runner.cancel import Cancel
-    from devlake_core.store import Store
+    from devlake_core.store import LoginRefused, Store
 
 DEFAULT = "devlake.db"
 URL_VARIABLE = "DEVLAKE_DB_URL"
@@ -73,7 +73,8 @@ class Session:
             if url.password:
                 register_secret(url.password)
                 message = "--db holds a password, which every user of this machine can see there"
-                raise UsageError(message, hint=f"put the URL into the variable {URL_VARIABLE}")
+                hint = f"leave it out to be asked for it, or put the URL into {URL_VARIABLE}"
+                raise UsageError(message, hint=hint)
         else:
             url = parse_url(self._url or f"sqlite:///{DEFAULT}")
         if not self.db and not self._url:
@@ -98,9 +99,10 @@ class Session:
 
         Raises:
             UsageError: the SQLite file is missing and not to be made.
+            LoginRefused: the database wants a password, and nobody can be asked for it.
         """
         from devlake_core import crypto
-        from devlake_core.store import Store
+        from devlake_core.store import LoginRefused, Store
 
         crypto.set_encryption_secret(self._secret or None)
         if self.is_sqlite():
@@ -110,11 +112,35 @@ class Session:
                 hint = "go to the folder that has it, name another with --db, or begin with a run"
                 raise UsageError(message, hint=hint)
             crypto.use_secret_file(f"{file}.key")
-        store = Store.open(self.url)
+        try:
+            store = Store.open(self.url)
+        except LoginRefused as error:
+            self.url = self._with_password(error)
+            store = Store.open(self.url)
         try:
             yield store
         finally:
             store.close()
+
+    def _with_password(self, refused: LoginRefused) -> str:
+        """Return the database's URL with the password that a person gives.
+
+        Raises:
+            LoginRefused: it has one that was refused, or there is nobody to ask.
+        """
+        import click
+
+        from devlake_core.store import describe, parse_url
+
+        url = parse_url(self.url)
+        if url.password or not url.username:
+            raise refused
+        if not sys.stdin.isatty():
+            refused.hint = f"put the URL with its password into {URL_VARIABLE}"
+            raise refused
+        what = f"password of {url.username} for {describe(url)}"
+        given = click.prompt(what, hide_input=True, err=True)
+        return url.set(password=given).render_as_string(hide_password=False)
 
     def prepare(self, store: Store, plugins: Iterable[Plugin]) -> None:
         """Make missing tables in an SQLite file; elsewhere fail if a migration is missing.

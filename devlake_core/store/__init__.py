@@ -2,8 +2,8 @@
 
 from .bulk import Writer, Written
 from .claim import Claim, claimed
-from .engine import Store
-from .faults import Conflict
+from .engine import Store, describe
+from .faults import Conflict, LoginRefused
 from .ledger import raw_table
 from .raw import ensure_raw, respell_params
 from .read import read_batches
@@ -13,12 +13,14 @@ from .url import parse_url
 __all__ = [
     "Claim",
     "Conflict",
+    "LoginRefused",
     "Store",
     "Writer",
     "Written",
     "claimed",
     "count_rows",
     "count_scopes",
+    "describe",
     "ensure_raw",
     "existing_rows",
     "parse_url",

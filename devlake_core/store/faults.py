@@ -24,12 +24,16 @@ class Conflict(StoreError):
     """Say that another transaction was in the way; the same work may succeed when repeated."""
 
 
+class LoginRefused(ConfigError):
+    """Say that the database wants another user or password than it was given, or any at all."""
+
+
 _MIGRATE = "run `devlake migrate`"
 _ROOM = "free space or make the database writable, then run again: it goes on where it stopped"
 _LOGIN = "check user, password and database in the database URL"
 
 # What a code means: the kind of error and words for it. A two-letter key is a class of SQLSTATEs.
-_UNREACHABLE, _CONFLICT, _STORE, _SCHEMA, _CONFIG, _ROW = range(6)
+_UNREACHABLE, _CONFLICT, _STORE, _SCHEMA, _CONFIG, _ROW, _REFUSED = range(7)
 _POSTGRESQL: dict[str, tuple[int, str]] = {
     "08": (_UNREACHABLE, "the connection was lost"),
     "57": (_UNREACHABLE, "the server ended the session"),
@@ -48,7 +52,7 @@ _POSTGRESQL: dict[str, tuple[int, str]] = {
     "42846": (_SCHEMA, "a column has another type than expected"),
     "3F000": (_SCHEMA, "the schema is missing"),
     "42501": (_CONFIG, "the user lacks a privilege"),
-    "28": (_CONFIG, "the user was refused"),
+    "28": (_REFUSED, "the user was refused"),
     "3D000": (_CONFIG, "the database does not exist"),
     # Two keys became one when they were mended.
     "21000": (_ROW, "a key is there twice"),
@@ -78,7 +82,8 @@ _MYSQL: dict[int, tuple[int, str]] = {
     **dict.fromkeys((1036, 1223, 1290, 1792, 1836), (_STORE, "the database is read-only")),
     **dict.fromkeys((1146, 1932), (_SCHEMA, "a table is missing")),
     1054: (_SCHEMA, "a column is missing"),
-    **dict.fromkeys((1044, 1045, 1130, 1698, 1820, 2026, 2061), (_CONFIG, "the user was refused")),
+    1045: (_REFUSED, "user or password was refused"),
+    **dict.fromkeys((1044, 1130, 1698, 1820, 2026, 2061), (_CONFIG, "the user was refused")),
     **dict.fromkeys((1142, 1143, 1227, 1370), (_CONFIG, "the user lacks a privilege")),
     1049: (_CONFIG, "the database does not exist"),
     1406: (_ROW, "a value is too long"),
@@ -110,9 +115,9 @@ _SQLITE_SCHEMA = (
 )
 # libpq gives no SQLSTATE for what fails before there is a session.
 _LIBPQ_LOGIN = re.compile(
-    r"authentication failed|no password supplied|no pg_hba\.conf entry|does not exist"
-    r"|not permitted to log in|permission denied for database"
+    r"no pg_hba\.conf entry|does not exist|not permitted to log in|permission denied for database"
 )
+_LIBPQ_REFUSED = re.compile(r"authentication failed|no password supplied")
 # Parts of a driver's text that are safe to pass on and tell a person what to look at.
 _NETWORK = re.compile(
     r"connection refused|timed out|timeout expired|name or service not known"
@@ -158,6 +163,8 @@ def translate(error: BaseException, where: str) -> DevlakeError | None:
         return Conflict(message, hint="run again")
     if kind == _SCHEMA:
         return SchemaError(message, hint=_MIGRATE)
+    if kind == _REFUSED:
+        return LoginRefused(message, hint=_LOGIN)
     if kind == _CONFIG:
         return ConfigError(message, hint=_LOGIN)
     return StoreError(message, hint=_ROOM if "read-only" in words or "disk" in words else "")
@@ -233,6 +240,8 @@ def _classify_psycopg(error: BaseException) -> tuple[int, str]:
         return _STORE, f"the database reported error {state} {text:.200}".rstrip()
     names = {base.__name__ for base in type(error).__mro__}
     if "OperationalError" in names or "InterfaceError" in names:
+        if _LIBPQ_REFUSED.search(str(error)):
+            return _REFUSED, "user or password was refused"
         if _LIBPQ_LOGIN.search(str(error)):
             return _CONFIG, "user, password or database was refused"
         return _UNREACHABLE, "the connection was lost or refused"

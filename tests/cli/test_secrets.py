@@ -7,6 +7,9 @@ import stat
 import subprocess
 import time
 
+import pytest
+from sqlalchemy import make_url
+
 from devlake_core.crypto import decrypt_text
 from tests.cli.conftest import CANARY
 
@@ -71,8 +74,8 @@ def test_there_is_no_option_that_takes_a_secret(devlake):
     assert "--token" in done.err
 
 
-def test_a_secret_is_asked_for_on_a_terminal_and_not_echoed(devlake):
-    words = ("connections", "add", "tracker", "--name", "n", "--endpoint", "http://x")
+def on_a_terminal(devlake, *words, prompt, answer):
+    """Call the command on a terminal, answer its prompt; return exit code and what was shown."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         devlake.command(*words), cwd=devlake.folder, env=devlake.env,
@@ -90,13 +93,47 @@ def test_a_secret_is_asked_for_on_a_terminal_and_not_echoed(devlake):
             shown += os.read(leader, 4096)
         except OSError:  # Linux says so when the other end is closed
             break
-        if b"token: " in shown and not sent:
+        if prompt in shown and not sent:
             time.sleep(0.2)
-            os.write(leader, CANARY.encode() + b"\n")
+            os.write(leader, answer.encode() + b"\n")
             sent = True
     os.close(leader)
-    assert process.wait(30) == 0, shown
-    assert sent
+    code = process.wait(30)
+    assert sent, shown
+    return code, shown
+
+
+def test_a_secret_is_asked_for_on_a_terminal_and_not_echoed(devlake):
+    words = ("connections", "add", "tracker", "--name", "n", "--endpoint", "http://x")
+    code, shown = on_a_terminal(devlake, *words, prompt=b"token: ", answer=CANARY)
+    assert code == 0, shown
     assert CANARY.encode() not in shown
     (row,) = devlake.rows("SELECT token FROM _tool_tracker_trackerconnections")
     assert decrypt_text((devlake.folder / "devlake.db.key").read_text(), row[0]) == CANARY
+
+
+@pytest.fixture(params=["postgresql", "mysql"])
+def server(request):
+    """Return the URL of a server's database without its password, and the password."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    password = str(make_url(url).password)
+    return url.replace(f":{password}@", "@"), password
+
+
+def test_the_password_of_a_database_is_asked_for_on_a_terminal(devlake, server):
+    url, password = server
+    words = ("migrate", "tracker", "--dry-run", "--db", url)
+    code, shown = on_a_terminal(devlake, *words, prompt=b" at 127.0.0.1:", answer=password)
+    assert code == 0, shown
+    assert b"password of " in shown
+    assert b"pending: " in shown
+    code, shown = on_a_terminal(devlake, *words, prompt=b" at 127.0.0.1:", answer=CANARY)
+    assert code == 78
+    assert b"password was refused" in shown
+    assert CANARY.encode() not in shown
+
+
+def test_nobody_is_asked_for_a_password_without_a_terminal(devlake, server):
+    done = devlake("migrate", "--dry-run", "--db", server[0], code=78)
+    assert "user or password was refused" in done.err
+    assert "put the URL with its password into DEVLAKE_DB_URL" in done.err
