@@ -7,12 +7,18 @@ a URL, a header or a JSON text may give them; and patterns of what looks like a 
 from __future__ import annotations
 
 import html
+import json
 import logging
 import re
 import traceback
 from base64 import b64encode
 from functools import cached_property
 from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STARS = "***"
 OWN_WORDS = {"devlake"}
@@ -109,6 +115,17 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: set[str] = set()
+        self._told: Callable[[list[str]], None] | None = None
+
+    def tell(self, told: Callable[[list[str]], None]) -> None:
+        """Have somebody told of all secrets whenever there are new ones.
+
+        Args:
+            told: takes the spellings that are to be found by a search for exact text.
+        """
+        self._told = told
+        if self._values:
+            told(self._spellings())
 
     def register(self, value: object) -> None:
         """Add a secret that must never be shown: a string, or a ``SecretStr``.
@@ -124,6 +141,16 @@ class Redactor:
         if new:
             self._values |= new
             self.__dict__.pop("_exact", None)
+            if self._told is not None:
+                self._told(self._spellings())
+
+    def _spellings(self) -> list[str]:
+        """Return each secret as it is, as in JSON, in a URL and in Base64; the longest first."""
+        found = set(self._values)
+        for value in self._values:
+            escaped = [json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
+            found |= {*escaped, quote(value, safe=""), quote_plus(value), *_base64_cores(value)}
+        return sorted(found, key=len, reverse=True)
 
     @cached_property
     def _exact(self) -> re.Pattern[str] | None:
@@ -157,6 +184,15 @@ _PROCESS = Redactor()
 def register_secret(value: object) -> None:
     """Add a secret that no output of this process may show."""
     _PROCESS.register(value)
+
+
+def tell_secrets(told: Callable[[list[str]], None]) -> None:
+    """Have somebody outside of this process's logs told of its secrets, now and later.
+
+    Args:
+        told: takes the spellings that are to be found by a search for exact text.
+    """
+    _PROCESS.tell(told)
 
 
 def redact(text: str) -> str:

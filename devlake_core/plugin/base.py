@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -247,20 +246,11 @@ class Plugin:
 
     @classmethod
     def start(cls) -> None:
-        """Answer DevLake's server: the command line of a plugin's ``main.py``.
+        """Answer DevLake's server: the command line of a plugin's ``main.py``; it ends there."""
+        # Upwards, once: this method is the bridge's door in the author's file.
+        from devlake_core.bridge.command import start
 
-        Raises:
-            UsageError: this build has no bridge to the server.
-        """
-        try:
-            bridge = importlib.import_module("devlake_core.bridge.command")
-        except ModuleNotFoundError:
-            message = (
-                f"{cls.__name__}.start() needs the bridge to DevLake's server, which is not here"
-            )
-            hint = "at a shell use `devlake run`"
-            raise UsageError(message, hint=hint) from None
-        bridge.start(cls())
+        start(cls())
 
     # --- hooks: a Plugin is a pluggy plugin, and these are its attributes -----------------------
 

@@ -1,0 +1,1 @@
+"""The bridge: DevLake's Go server runs our plugins, one process for each call."""

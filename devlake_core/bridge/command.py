@@ -1,0 +1,93 @@
+"""Make a call from a command line: that of a plugin's ``main.py``, or ``devlake bridge call``."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .entry import refuse, wipe_arguments
+from .keeper import Keeper
+from .methods import METHODS
+from .start import forked_keeper, own_keeper
+from .supervisor import Call, run
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from devlake_core.plugin.base import Plugin
+
+_HELP = """\
+Usage: {program} METHOD [CONFIG] [ARGUMENT]...
+
+Answer a call of DevLake's server. Each argument is one JSON document; CONFIG,
+{{"log_level": "..."}}, may be left out. Results go to descriptor 3 (3>&1 shows them).
+
+Methods:
+  plugin-info
+  test-connection  CONNECTION
+  remote-scopes    CONNECTION [GROUP_ID]
+  make-pipeline    [[SCOPE, SCOPE_CONFIG | null], ...] CONNECTION
+  collect          CONTEXT STREAM
+  extract          CONTEXT STREAM
+  convert          CONTEXT STREAM
+
+CONTEXT is {{"db_url": "...", "connection": {{...}}, "scope": {{...}}, "scope_config": {{...}},
+"options": {{...}}}}; all but the first two may be left out.
+
+Streams of {plugin}: {streams}
+"""
+
+
+def call(plugin: str, method: str, arguments: list[str]) -> int:
+    """Make a call of an installed plugin, in a process of its own.
+
+    Args:
+        plugin: the plugin's name.
+        method: one of the methods of the wire.
+        arguments: its JSON texts.
+
+    Returns:
+        The exit status that the server would see.
+    """
+    wanted = Call(plugin, method, arguments)
+    return run(wanted, own_keeper(wanted, sys.executable))
+
+
+def start(plugin: Plugin) -> NoReturn:
+    """Answer the call that is on this process's command line, and exit.
+
+    Args:
+        plugin: the plugin of the ``main.py`` that was executed.
+    """
+    program, *words = sys.argv
+    if not words or words[0] in {"--help", "-h", "help"}:
+        names = ", ".join(stream.name for stream in plugin.all_streams) or "none"
+        text = _HELP.format(program=Path(program).name, plugin=plugin.name, streams=names)
+        (sys.stdout if words else sys.stderr).write(text)
+        sys.exit(0 if words else 2)
+    wipe_arguments()
+    os._exit(_started(plugin, Path(program).absolute(), words[0], words[1:]))
+
+
+def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -> int:
+    if method not in METHODS:
+        return refuse(2, f"there is no method {method[:64]!r}", f"methods: {', '.join(METHODS)}")
+    shim = program.with_name("run.sh")
+    path = str(shim if shim.exists() else program)
+    wanted = Call(plugin.name, method, arguments, path=path)
+    if threading.active_count() > 1:
+        # A process with threads is not forked: they could hold locks that nobody frees.
+        wanted.legacy = str(program)
+        return run(wanted, own_keeper(wanted, sys.executable))
+    from devlake_core.plugin.manager import Host
+
+    from .worker import work
+
+    host = Host()
+    host.add(plugin)
+    keeper = Keeper(functools.partial(work, host=host))
+    return run(wanted, forked_keeper(wanted, keeper.serve_one))

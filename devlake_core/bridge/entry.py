@@ -1,0 +1,86 @@
+"""Begin a call that DevLake's server makes through a shim."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import place
+from .pipes import HostPipes
+from .start import connect
+from .supervisor import Call, run
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Answer a call of the server and exit.
+
+    Args:
+        arguments: the folder of the shim, the method, and its arguments.
+    """
+    wipe_arguments()
+    try:
+        status = _answered(arguments)
+    except BaseException as error:
+        status = refuse(70, f"{type(error).__name__}: {error}", _where(error))
+    # What this leaves behind could only delay the end.
+    os._exit(status)
+
+
+def _answered(arguments: list[str]) -> int:
+    folder, *words = arguments
+    folder = os.path.realpath(folder)
+    plugin = os.path.basename(folder)
+    if not words:
+        return refuse(2, f"{plugin}: no method is named", "see `devlake bridge call --help`")
+    try:
+        manifest = place.Manifest(os.path.dirname(folder))
+        known = manifest.plugins[plugin]
+    except (OSError, ValueError, KeyError, TypeError):
+        return refuse(
+            78, f"{folder} is no shim of a plugin", "write the shims anew: devlake bridge sync"
+        )
+    call = Call(plugin, words[0], words[1:], path=os.path.join(folder, "run.sh"))
+    call.legacy = known.get("legacy", "")
+    if call.method == "plugin-info":
+        from .saved_info import answer
+
+        return answer(call, manifest, folder)
+    return run(call, connect(call, manifest))
+
+
+def _where(error: BaseException) -> str:
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"this is a mistake in devlake_core, line {frame.lineno} of {frame.filename}"
+
+
+def refuse(status: int, message: str, hint: str) -> int:
+    """Say why a call cannot be made, and return the exit status."""
+    pipes = HostPipes(streaming=False)
+    pipes.error(message.encode())
+    pipes.error(hint.encode())
+    pipes.close()
+    return status
+
+
+def wipe_arguments() -> None:
+    """Overwrite this process's arguments, which hold secrets and which every user can list."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        # proc(5): arg_start and arg_end are fields 48 and 49; the first two were cut off.
+        start, end = int(fields[45]), int(fields[46])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            name = memory.read(end - start).split(b"\0")[0]
+            memory.seek(start + len(name))
+            memory.write(b"\0" * (end - start - len(name)))
+    except (OSError, ValueError, IndexError):
+        # No Linux, or no right to it: the operator's guide says what that means.
+        return
+    sys.argv[1:] = []

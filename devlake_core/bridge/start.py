@@ -1,0 +1,261 @@
+"""Find the keeper that does a call: the plugin's in the shared service, else one of our own.
+
+A call never waits for the service. If the plugin's keeper is not there, the call runs in a keeper
+of its own at once, and the service is asked, or started, to have one for the next call.
+"""
+
+from __future__ import annotations
+
+import _socket
+import fcntl
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from . import place, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .place import Manifest
+    from .supervisor import Call
+
+CONNECT_SECONDS = 0.05
+ACCEPT_SECONDS = 1.0
+_AGAIN_SECONDS = 10.0
+_MODULES = ("-P", "-m")  # -P: the folder that the caller is in is no place to import from
+
+
+class Link:
+    """Be connected to a keeper that has a call in hand.
+
+    Attributes:
+        connection: the socket on which it says how the call ended.
+        out: where the worker's results and errors are read; -1 once it was closed.
+        log: where is read what the worker and its children print; -1 once it was closed.
+    """
+
+    def __init__(self, connection: Any, out: int, log: int, child: int = 0) -> None:
+        self.connection, self.out, self.log = connection, out, log
+        self._child = child
+
+    def closed(self, which: str) -> None:
+        """Close a pipe that has come to its end."""
+        os.close(getattr(self, which))
+        setattr(self, which, -1)
+
+    def kill(self) -> None:
+        """End a keeper of our own that ends nothing itself."""
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close everything; a keeper of our own ends by that."""
+        self.connection.close()
+        for which in ("out", "log"):
+            if getattr(self, which) >= 0:
+                self.closed(which)
+        if self._child:
+            os.waitpid(self._child, 0)
+
+
+def connect(call: Call, manifest: Manifest) -> Link:
+    """Give a call to a keeper, and return the link to it.
+
+    Args:
+        call: what shall be done.
+        manifest: that of the folder of shims.
+    """
+    folder = place.service_folder(manifest.key)
+    if not _wanted():
+        return own_keeper(call, manifest.interpreter)
+    link = _warm(call, folder)
+    if link is None:
+        link = own_keeper(call, manifest.interpreter)
+        _ask_for(call.plugin, folder, manifest)
+    return link
+
+
+def own_keeper(call: Call, interpreter: str) -> Link:
+    """Start a keeper that does this call and nothing else."""
+    ours, theirs = _socket.socketpair()
+    pipes = _Pipes()
+    child = os.fork()
+    if child == 0:
+        _become_keeper(interpreter, theirs.fileno(), pipes.log_end)
+    theirs.close()
+    return _give(call, ours, pipes, child)
+
+
+def forked_keeper(call: Call, serve: Callable[[Any], None]) -> Link:
+    """Fork a keeper off this process, which has loaded the plugin, for this call.
+
+    Args:
+        call: what shall be done.
+        serve: what the child does with its end of the connection.
+    """
+    import socket
+
+    ours, theirs = socket.socketpair()
+    pipes = _Pipes()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            ours.close()
+            os.dup2(pipes.log_end, 1)
+            os.dup2(pipes.log_end, 2)
+            pipes.close()
+            os.dup2(os.open(os.devnull, os.O_RDWR), 3)
+            serve(theirs)
+        finally:
+            os._exit(0)
+    theirs.close()
+    return _give(call, ours, pipes, child)
+
+
+def _give(call: Call, connection: Any, pipes: _Pipes, child: int = 0) -> Link:
+    try:
+        wire.send(connection, call.request(os.environ), (pipes.out_end, pipes.log_end))
+    except OSError:
+        # It died already; what it said is in the log, and the supervisor finds it lost.
+        if not child:
+            pipes.close()
+            raise
+    pipes.close_ends()
+    return Link(connection, pipes.out, pipes.log, child)
+
+
+def _become_keeper(interpreter: str, connection: int, log: int) -> None:
+    try:
+        os.setsid()
+        os.dup2(connection, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.closerange(3, 1 << 16)
+        environ = {key: text for key, text in os.environ.items() if key not in place.SECRETS}
+        words = [interpreter, *_MODULES, "devlake_core.bridge.keeper"]
+        os.execve(interpreter, words, environ)
+    except OSError as error:
+        os.write(2, f"{interpreter} cannot be run: {error.strerror}\n".encode())
+    finally:
+        os._exit(78)
+
+
+class _Pipes:
+    """Be the two pipes from a worker to its supervisor."""
+
+    def __init__(self) -> None:
+        self.out, self.out_end = os.pipe()
+        self.log, self.log_end = os.pipe()
+
+    def close_ends(self) -> None:
+        os.close(self.out_end)
+        os.close(self.log_end)
+
+    def close(self) -> None:
+        self.close_ends()
+        os.close(self.out)
+        os.close(self.log)
+
+
+def _wanted() -> bool:
+    choice = os.environ.get("DEVLAKE_DAEMON", "auto")
+    return choice == "1" or (choice != "0" and sys.platform == "linux")
+
+
+def dial(path: str) -> Any:
+    """Return a connection to a socket of our own user, or None.
+
+    Args:
+        path: the socket's; the folder that it is in must be private.
+    """
+    if not place.is_private(os.path.dirname(path)):
+        return None
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.settimeout(CONNECT_SECONDS)
+    try:
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        return None
+    # We are about to hand over secrets.
+    if not wire.same_user(connection, os.geteuid()):
+        connection.close()
+        return None
+    connection.settimeout(None)
+    return connection
+
+
+def _warm(call: Call, folder: str) -> Link | None:
+    connection = dial(place.socket_of(folder, call.plugin))
+    if connection is None:
+        return None
+    try:
+        connection.settimeout(ACCEPT_SECONDS)
+        link = _give(call, connection, _Pipes())
+    except OSError:
+        connection.close()
+        return None
+    try:
+        accepted = connection.recv(1) == wire.ACCEPTED
+        connection.settimeout(None)
+    except OSError:
+        accepted = False
+    if not accepted:
+        # Not begun: a keeper looks whether we are still here before it forks.
+        link.close()
+        return None
+    return link
+
+
+def _ask_for(plugin: str, folder: str, manifest: Manifest) -> None:
+    """Have the plugin loaded for the next call; nothing that fails here is our call's concern."""
+    try:
+        connection = dial(place.socket_of(folder))
+        if connection is not None:
+            wire.send(connection, {"do": "load", "plugin": plugin})
+            connection.close()
+        elif place.is_private(folder, make=True):
+            _start_service(plugin, folder, manifest)
+    except OSError:
+        return
+
+
+def _start_service(plugin: str, folder: str, manifest: Manifest) -> None:
+    lock = os.open(os.path.join(folder, "start.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = os.fstat(lock)
+        if found.st_size and 0 <= time.time() - found.st_mtime < _AGAIN_SECONDS:
+            return
+        os.pwrite(lock, b"x", 0)
+        child = os.fork()
+        if child == 0:
+            _become_service(plugin, folder, manifest)
+        os.waitpid(child, 0)
+    finally:
+        os.close(lock)
+
+
+def _become_service(plugin: str, folder: str, manifest: Manifest) -> None:
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.umask(0o077)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        log = os.open(os.path.join(folder, "service.log"), flags, 0o600)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        # The host's pipes must not live as long as we do.
+        os.closerange(3, 1 << 16)
+        os.chdir("/")
+        environ = {key: text for key, text in os.environ.items() if key not in place.SECRETS}
+        words = [manifest.interpreter, *_MODULES, "devlake_core.bridge.service"]
+        os.execve(manifest.interpreter, [*words, manifest.folder, plugin], environ)
+    finally:
+        os._exit(78)

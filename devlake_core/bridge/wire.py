@@ -1,0 +1,118 @@
+"""What is said on the sockets of the bridge: lines of JSON, the first with descriptors.
+
+Both ends are one build, for the key of what is installed is in the socket's path; so there are
+no versions to negotiate. A line ends with a newline and has at most ``LIMIT`` bytes.
+
+``{"do": "call", …}`` with the write ends of two pipes asks a keeper for a call. It answers with
+``ACCEPTED`` once the worker runs, and at the end with ``{"exit": status, "signal": number,
+"left": whether other processes of the worker had to be ended}``. ``{"cancel": seconds}`` or the
+end of the connection asks it to stop the worker, and to kill it after those seconds. To the
+service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line),
+``{"do": "retire"}`` (finish, then end) and ``{"do": "stop"}`` (end), to the service
+``{"do": "load", "plugin": name}``.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LIMIT = 16 << 20
+ACCEPTED = b"\n"
+"""The empty line that says that a call has begun: from here on it is not begun elsewhere."""
+
+_INT = 4
+
+
+class Nonsense(Exception):
+    """Say that the other end does not speak this protocol."""
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """Return a message as a line."""
+    return json.dumps(message).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """Return the message of a line.
+
+    Raises:
+        Nonsense: it is none.
+    """
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        text = "the other end of the socket does not speak the bridge's protocol"
+        raise Nonsense(text)
+    return message
+
+
+def send(connection: Any, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+    """Send a message, with descriptors of this process for the other end.
+
+    Raises:
+        OSError: the other end is gone.
+    """
+    data = encode(message)
+    if descriptors:
+        packed = b"".join(number.to_bytes(_INT, sys.byteorder) for number in descriptors)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
+        data = data[connection.sendmsg([data], rights) :]
+    if data:
+        connection.sendall(data)
+
+
+class Lines:
+    """Take what comes on a connection apart into lines, and keep the descriptors among it."""
+
+    def __init__(self, connection: Any, *, descriptors: int = 0) -> None:
+        self._connection = connection
+        self._buffer = bytearray()
+        self._room = _socket.CMSG_SPACE(descriptors * _INT) if descriptors else 0
+        self.descriptors: list[int] = []
+        self.ended = False
+
+    def read(self) -> list[dict[str, Any]]:
+        """Read once and return the messages that are whole now.
+
+        Raises:
+            Nonsense: a line is too long, or no JSON object.
+            OSError: the other end is gone.
+        """
+        if self._room:
+            data, extra, _, _ = self._connection.recvmsg(
+                65536, self._room, getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
+            )
+            for level, kind, packed in extra:
+                if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+                    self.descriptors += [
+                        int.from_bytes(packed[at : at + _INT], sys.byteorder)
+                        for at in range(0, len(packed) - _INT + 1, _INT)
+                    ]
+        else:
+            data = self._connection.recv(65536)
+        self.ended = not data
+        self._buffer += data
+        if b"\n" not in data:
+            if len(self._buffer) > LIMIT:
+                text = "a line on the socket is too long"
+                raise Nonsense(text)
+            return []
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = rest
+        return [decode(bytes(line)) for line in lines if line]
+
+
+def same_user(connection: Any, uid: int) -> bool:
+    """Say whether the process at the other end runs as a user."""
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return False
+    credentials = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 3 * _INT)
+    return int.from_bytes(credentials[_INT : 2 * _INT], sys.byteorder) == uid
