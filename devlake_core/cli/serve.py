@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +46,22 @@ def command() -> None:
 @command.command("run", hidden=True)
 @click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False))
 @debug_option
-def run_command(directory: str) -> int:
+def run_command(directory: str) -> None:
     """Run the service of the shims in DIR until it is stopped."""
-    from devlake_core.bridge.runner import serve
+    from devlake_core.bridge.place import Manifest
 
-    status: int = serve(directory)
-    return status
+    try:
+        interpreter = Manifest(directory).interpreter
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{directory} is no folder of shims: {error}"
+        raise ConfigError(message, hint=f"write them: devlake bridge sync {directory}") from error
+    # Nothing of the command line is left in it: it is the service that a call would start.
+    words = [interpreter, "-P", "-m", "devlake_core.bridge.service", directory]
+    try:
+        os.execv(interpreter, words)
+    except OSError as error:
+        message = f"{interpreter} cannot be run: {error.strerror}"
+        raise ConfigError(message, hint=f"devlake bridge sync {directory}") from error
 
 
 @dataclass
@@ -74,7 +83,7 @@ class _Service:
         return os.path.basename(self.folder)
 
     def as_dict(self) -> dict[str, Any]:
-        return {"key": self.key, "running": self.answer is not None, "problem": self.problem}
+        return {"service": self.key, "running": self.answer is not None, "problem": self.problem}
 
 
 def _services() -> Iterator[str]:
@@ -164,7 +173,8 @@ def _show(service: _Service) -> None:
         return
     marks = [word for word in ("stale", "retiring") if said.get(word)]
     state = f" ({', '.join(marks)})" if marks else ""
-    write(f"service {service.key}{state}: pid {said.get('pid')}, since {_since(said)}")
+    seconds = _seconds(said.get("seconds"))
+    write(f"service {service.key}{state}: pid {said.get('pid')}, for {seconds} s")
     write(f"shims: {said.get('folder', '')}")
     plugins = said.get("plugins", [])
     if not plugins:
@@ -186,13 +196,6 @@ def _show(service: _Service) -> None:
     if workers:
         write()
         write_table(("at work", "method", "pid", "for s", "silent s"), workers)
-
-
-def _since(said: dict[str, Any]) -> str:
-    since = said.get("since")
-    if isinstance(since, int | float):
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since))
-    return str(since)
 
 
 def _seconds(value: Any) -> str:
@@ -238,7 +241,7 @@ def logs_command(session: Any, lines: int) -> int:
 
     found = {}
     for folder in _services():
-        path = os.path.join(folder, "runner.log")
+        path = os.path.join(folder, "service.log")
         if is_private(folder) and os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as file:
                 found[path] = file.read().splitlines()[-lines:]
