@@ -1,0 +1,3 @@
+module devlake_core/contrib/go
+
+go 1.22

@@ -1,0 +1,69 @@
+"""DevLake's server, played by the Go program of `contrib/go`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bridge import gotools
+from tests.bridge.gohost import GoHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MODULE = Path(__file__).parents[2] / "contrib" / "go"
+# The first test pays for Go's standard library, compiled with the race detector.
+BUILD_SECONDS = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that may have to build something the time for it."""
+    for item in items:
+        uses_go = "go" in getattr(item, "fixturenames", ())
+        if uses_go and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def go() -> Callable[..., str]:
+    """Return a function that runs Go in our module and returns what it says."""
+    program = gotools.find()
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{gotools.MISSING}; with CI set it may not be left out", pytrace=False)
+        pytest.skip(gotools.MISSING)
+
+    def run(*words: str, folder: Path = MODULE, command: str = "go") -> str:
+        done = subprocess.run(
+            [Path(program).with_name(command), *words],
+            cwd=folder,
+            env=gotools.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def go_binary(go: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the host program of the tests."""
+    program = tmp_path_factory.mktemp("go") / "hostdriver"
+    go("build", *gotools.races(), "-o", str(program), "./internal/hostdriver")
+    return program
+
+
+@pytest.fixture
+def go_host(go_binary: Path) -> Iterator[GoHost]:
+    """Yield a running host; a panic or a data race in it fails the test."""
+    host = GoHost(go_binary)
+    yield host
+    host.close()
