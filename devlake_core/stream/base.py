@@ -36,6 +36,8 @@ class Stream(Generic[ModelT]):
         records: a JSON pointer to the records in a page or, with ``raw_from``, in a raw row.
         record_key: JSON pointers to the values of the tool model's key in the raw record, where
             the default extraction would not find them.
+        overwrites_ids: whether the first row of each domain class gets the tool row's id, whatever
+            id it has.
     """
 
     if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Stream(Generic[ModelT]):
         record_key = None
 
     parent_stream: ClassVar[Any] = None
+    overwrites_ids: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Take name and tool model from the class where the author did not say them."""

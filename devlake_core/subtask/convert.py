@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from devlake_core.errors import DevlakeError, RecordError, SchemaError
-from devlake_core.model import DomainTable, NoPKModel, ToolModel, row_maker
+from devlake_core.model import DomainTable, NoPKModel, ToolModel
+from devlake_core.raised import place
 from devlake_core.store import Writer, Written, count_rows, read_batches
+from devlake_core.store.mapped import rows_of
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.read import unsorted_key
 from devlake_core.stream import Progress, takes_context
@@ -109,8 +111,6 @@ class _Convertor:
     def batches(self) -> Iterator[Progress]:
         """Convert all tool rows that are new since the last run, a batch a transaction."""
         run, table = self._run, self._model.__table__
-        columns = list(table.columns)
-        make = row_maker(self._model, tuple(column.key for column in columns))
         where = (
             (table.c.raw_data_params == run.params)
             & (table.c.raw_data_table == run.raw.name)
@@ -121,9 +121,10 @@ class _Convertor:
         )
         total = count_rows(run.store, table, where)
         key = unsorted_key(run.store, table)
-        for values in read_batches(run.store, table, columns, where=where, key=key, size=SIZE):
-            for value in values:
-                self._one(make(value))
+        for values in read_batches(run.store, table, where=where, key=key, size=SIZE):
+            with rows_of(run.store, self._model) as make:
+                for value in values:
+                    self._one(make(value))
             self._settle(run.commit(self._write))
             self.done += len(values)
             self._ctx.counts["quarantined"] += len(self._bad)
@@ -148,12 +149,12 @@ class _Convertor:
         except DevlakeError:
             raise
         except ValidationError as error:
-            self._bad.append(Bad(tool.raw_data_id, f"{error.title}: {described(error)}"))
+            reason = f"{error.title}: {described(error)}{place(error)}"
+            self._bad.append(Bad(tool.raw_data_id, reason))
             return
         except Exception as error:
-            self._bad.append(
-                Bad(tool.raw_data_id, f"convert() raised {type(error).__name__}: {error}")
-            )
+            reason = f"convert() raised {type(error).__name__}: {error}{place(error)}"
+            self._bad.append(Bad(tool.raw_data_id, reason))
             return
         for row in rows:
             self._target(type(row)).add(row, tool.raw_data_id)
@@ -177,10 +178,10 @@ class _Convertor:
             row.set_tool_origin(tool)
         if not kind.has_id:
             return
-        given = row.id
-        if given is not None and given != "" and not self._is_bare(given, tool):
+        again = model in named
+        if self._is_id(row.id, tool) and (again or not self._stream.overwrites_ids):
             return
-        if model in named:
+        if again:
             message = f"convert() gave a second {model.__name__} without an id from one row"
             raise RecordError(message)
         named.add(model)
@@ -189,9 +190,11 @@ class _Convertor:
         else:
             row.id = tool.domain_id()
 
-    def _is_bare(self, given: Any, tool: Any) -> bool:
-        """Return whether an author passed on the tool row's own id."""
-        return self._keys == ("id",) and bool(given == str(tool.id))
+    def _is_id(self, given: Any, tool: Any) -> bool:
+        """Return whether an author gave an id of their own, not the tool row's bare key."""
+        if given is None or given == "":
+            return False
+        return not (self._keys == ("id",) and given == str(tool.id))
 
     def _target(self, model: type[DomainTable]) -> _Target:
         if model not in self._targets:

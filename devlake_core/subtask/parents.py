@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
-from devlake_core.model import ToolModel, row_maker
 from devlake_core.store import read_batches
+from devlake_core.store.mapped import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from devlake_core.model import ToolModel
     from devlake_core.stream import Context, Stream
 
 SIZE = 500
@@ -21,11 +22,10 @@ def parent_batches(ctx: Context, stream: Stream) -> Iterator[list[Any]]:
     """Yield the parents of one scope, in the order of their key."""
     model: type[ToolModel] = stream.parent_stream.tool_model
     table = model.__table__
-    columns = list(table.columns)
-    make = row_maker(model, tuple(column.key for column in columns))
     where = table.c.raw_data_params == ctx.params
-    for rows in read_batches(ctx.store, table, columns, where=where, size=SIZE):
-        yield [make(row) for row in rows]
+    for rows in read_batches(ctx.store, table, where=where, size=SIZE):
+        with rows_of(ctx.store, model) as make:
+            yield [make(row) for row in rows]
 
 
 def parent_key(parent: ToolModel) -> list[Any]:
