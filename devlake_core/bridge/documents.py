@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from devlake_core.errors import OutputError
+from pydantic_core import to_jsonable_python
+
+from devlake_core.errors import OutputError, PluginError
+from devlake_core.plugin.clean import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
 LONGEST = 4 << 20
 """How many bytes a line may have: the server stops to read a pipe at a line of 5 MiB."""
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=to_jsonable_python
+)
 
 
 def one_line(value: Any, what: str) -> bytes:
@@ -25,8 +30,9 @@ def one_line(value: Any, what: str) -> bytes:
 
     Raises:
         OutputError: it is longer than the server reads.
+        PluginError: it holds what JSON cannot.
     """
-    line = _octets(_ENCODER.encode(value))
+    line = _encoded(value, what)
     if len(line) > LONGEST:
         raise _too_long(what, len(line))
     return line
@@ -41,8 +47,9 @@ def document(value: Any, what: str) -> Iterator[bytes]:
 
     Raises:
         OutputError: a single text in it is longer than the server reads.
+        PluginError: it holds what JSON cannot.
     """
-    whole = _octets(_ENCODER.encode(value))
+    whole = _encoded(value, what)
     if len(whole) <= LONGEST:
         yield whole
         return
@@ -64,6 +71,15 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _encoded(value: Any, what: str) -> bytes:
+    try:
+        return _octets(_ENCODER.encode(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        # Only what an author gave can be so: names of things and options are theirs.
+        message = f"{what} cannot be written as JSON: {clean(error)}"
+        raise PluginError(message, hint="give plain values") from None
 
 
 def _octets(text: str) -> bytes:

@@ -10,9 +10,9 @@ from devlake_core.errors import DevlakeError
 from devlake_core.plugin.clean import clean
 from devlake_core.redaction import redact
 from devlake_core.runner.failure import failure_of
+from devlake_core.runner.job import VERBS
 
 from .arguments import glance
-from .methods import SUBTASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def failure_lines(
         message = f"{type(error).__name__}: {message}"
     about = {
         "plugin": name + (f" ({source})" if source else ""),
-        "subtask" if method in SUBTASKS else "method": f"{method} {stream}".strip(),
+        "subtask" if method in VERBS else "method": f"{method} {stream}".strip(),
         "scope": scope,
         "hint": failure.hint,
         "trace": trace + (", in the log" if unforeseen else ", in the log of level debug"),

@@ -12,6 +12,7 @@ from devlake_core.plugin.clean import clean
 from devlake_core.plugin.connect import try_connection
 from devlake_core.plugin.guard import put_back
 from devlake_core.redaction import redact
+from devlake_core.runner.job import VERBS
 from devlake_core.runner.perform import scope_config
 from devlake_core.runner.runtime import surrounded
 
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from devlake_core.plugin.manager import Host
     from devlake_core.runner.cancel import Cancel
 
-__all__ = ["METHODS", "SUBTASKS", "Output", "answer", "minimal_info"]
+__all__ = ["METHODS", "SUBTASKS", "Output", "answer"]
 
 log = logging.getLogger(__name__)
 
-SUBTASKS = ("collect", "extract", "convert")
+SUBTASKS = VERBS
 METHODS = ("plugin-info", "test-connection", "remote-scopes", "make-pipeline", *SUBTASKS)
 
 _LEVELS = {
@@ -161,34 +162,6 @@ def answer(
         return
     call = _Call(host, loaded, out, cancel, path)
     getattr(call, method.replace("-", "_"))(*given.values)
-
-
-def minimal_info(name: str, path: str) -> dict[str, Any]:
-    """Return what the server is told of a plugin that cannot be loaded and never could.
-
-    With it the server boots; nothing of the plugin can be run.
-
-    Args:
-        name: the plugin's name.
-        path: the file that the server executes for it.
-    """
-
-    def model(table: str) -> dict[str, Any]:
-        schema = {"title": table, "type": "object", "properties": {}, "required": []}
-        return {"json_schema": schema, "table_name": f"_tool_{name}_{table}"}
-
-    return {
-        "name": name,
-        "description": f"{name} plugin (it cannot be loaded)",
-        "connection_model_info": model("connections"),
-        "scope_model_info": model("scopes"),
-        "scope_config_model_info": model("scopeconfigs"),
-        "tool_model_infos": [],
-        "migration_scripts": [],
-        "plugin_path": path,
-        "subtask_metas": [],
-        "extension": "datasource",
-    }
 
 
 def _warn_of_size(scope: Any, config: Any, connection: Any) -> None:

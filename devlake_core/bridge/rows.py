@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import SecretStr
 
+from devlake_core.model import row_maker
 from devlake_core.model.table import bare_type
 from devlake_core.plugin.connect import connection_of
 from devlake_core.redaction import register_secret
@@ -59,25 +60,27 @@ def connection_values(plugin: Plugin, values: Mapping[str, Any]) -> dict[str, An
 
 
 def scope_row(plugin: Plugin, values: Mapping[str, Any], connection_id: int | None) -> Any:
-    """Return a scope; without values one that is nothing but a scope, with an empty id.
+    """Return a scope.
 
     Raises:
         ConfigError: it is not valid.
     """
-    kind: Any = plugin.tool_scope_type
-    if values:
-        found = fitted(kind, values)
-        row = row_of(kind, {"name": str(found.get("id", "")), **found})
-    else:
-        fields = kind.model_fields.items()
-        blank = {
-            name: None if info.is_required() else info.get_default(call_default_factory=True)
-            for name, info in fields
-        }
-        row = kind.model_construct(**{**blank, "id": "", "name": ""})
+    found = fitted(plugin.tool_scope_type, values)
+    row = row_of(plugin.tool_scope_type, {"name": str(found.get("id", "")), **found})
     if row.connection_id is None:
         row.connection_id = connection_id or 0
     return row
+
+
+def blank_scope(plugin: Plugin, connection_id: int | None) -> Any:
+    """Return the scope of a task that names none, as a script's: it has an empty id."""
+    kind: Any = plugin.tool_scope_type
+    values = {
+        name: None if info.is_required() else info.get_default(call_default_factory=True)
+        for name, info in kind.model_fields.items()
+    }
+    values.update(id="", name="", connection_id=connection_id or 0)
+    return row_maker(kind, tuple(values))(values.values())
 
 
 def _is_secret(info: FieldInfo) -> bool:

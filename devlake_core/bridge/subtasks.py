@@ -18,7 +18,7 @@ from devlake_core.runner.steps import Step
 from devlake_core.runner.summary import step_words
 from devlake_core.subtask import held
 
-from .rows import connection_row, fitted, scope_row
+from .rows import blank_scope, connection_row, fitted, scope_row
 from .runtime import SIGN_SECONDS, BridgeRuntime
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def _store(url: str, plugin: Plugin, environment: Mapping[str, str]) -> Iterator
 def _rows(plugin: Plugin, task: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """Return connection, scope and scope config of a task."""
     connection = connection_row(plugin, task.get("connection") or {})
-    scope = scope_row(plugin, task.get("scope") or {}, connection.id)
+    found = task.get("scope")
+    scope = scope_row(plugin, found, connection.id) if found else blank_scope(plugin, connection.id)
     saved = task.get("scope_config") or None
-    found = None if saved is None else fitted(plugin.scope_config_type, saved)
-    config = scope_config(plugin, found, "give the scope a scope config")
+    values = None if saved is None else fitted(plugin.scope_config_type, saved)
+    config = scope_config(plugin, values, "give the scope a scope config")
     return connection, scope, config
 
 
@@ -144,15 +145,14 @@ class _Bar:
 
     def __init__(self, out: Output, cancel: Cancel) -> None:
         self._out, self._cancel = out, cancel
+        self._done = 0
 
     def told(self, progress: Progress) -> None:
         """Tell a progress; a batch is told in parts."""
         self._cancel.check()
-        current = progress.current - progress.increment
-        if current == progress.current:
-            self._out.alive()
-        while current < progress.current:
-            step = min(STEP, progress.current - current)
-            current += step
+        self._out.alive()
+        while self._done < progress.current:
+            step = min(STEP, progress.current - self._done)
+            self._done += step
             # The total is not told: with it the server sets its bar instead of adding to it.
-            self._out.progress(step, current, 0)
+            self._out.progress(step, self._done, 0)
