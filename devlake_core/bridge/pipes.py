@@ -175,7 +175,7 @@ class HostPipes:
         The host looks whether it shall cancel only when a line comes; an empty object is a line
         that changes nothing.
         """
-        if not self._streaming or (self.results.queue and not last):
+        if not self._streaming or (len(self.results.queue) > CHUNK and not last):
             return
         now = time.monotonic()
         self._tokens = min(_BURST, self._tokens + (now - self._filled) * _RATE)

@@ -1,0 +1,219 @@
+"""A plugin that does what its connection's field `behaviour` says: one word for each misdeed."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import devlake_core as dl
+
+
+class UnrulyConnection(dl.Connection, table=True):
+    token: dl.SecretStr = dl.SecretStr("")
+    behaviour: str = "good"
+
+
+class UnrulyScope(dl.ToolScope, table=True):
+    pass
+
+
+class Thing(dl.ToolModel, table=True):
+    id: str = dl.Field(primary_key=True)
+    title: str | None
+
+
+class Things(dl.Stream):
+    tool_model = Thing
+    domain_types = [dl.DomainType.CROSS]
+
+    def collect(self, state, ctx):
+        for record in behave(ctx.connection):
+            yield record, state
+        for number in range(250):
+            yield {"id": str(number), "title": f"thing {number}"}, state
+
+
+def behave(connection):
+    """Do the misdeed; of one that goes on for a while, yield records meanwhile."""
+    word, _, rest = connection.behaviour.partition(" ")
+    return MISDEEDS[word](connection, rest) or ()
+
+
+def slow(_connection, rest):
+    """Yield a record each hundredth of a second, for so many seconds."""
+    for number in range(int(float(rest) * 100)):
+        time.sleep(0.01)
+        yield {"id": f"s{number}", "title": "slow"}
+
+
+def prints(connection, rest):
+    print(f"printed {connection.token.get_secret_value()}")
+    sys.stderr.write("complained\n")
+    os.write(1, b"raw stdout\n")
+    for number in (2, 3):
+        try:
+            os.write(number, b'{"increment":99,"current":99,"total":99}\n')
+        except OSError:
+            continue
+    libc = ctypes.CDLL(None)
+    libc.printf(b"from C\n")
+    libc.fflush(None)
+
+
+def says(_connection, rest):
+    """Print a line of so many bytes."""
+    print("x" * int(rest))
+
+
+def logs(_connection, rest):
+    """Log so many errors, then fail."""
+    import logging
+
+    for number in range(int(rest)):
+        logging.getLogger("unruly").error("error line %d", number)
+    raise ValueError("and then it failed")
+
+
+def fails(connection, rest):
+    raise ValueError(f"no luck with {connection.token.get_secret_value()}")
+
+
+def deep(_connection, rest):
+    """Fail with a traceback of some 200 lines."""
+
+    def down(depth):
+        if depth:
+            down(depth - 1)
+        raise ValueError("too deep")
+
+    down(100)
+
+
+def crashes(_connection, rest):
+    ctypes.string_at(0)
+
+
+def leaves(_connection, rest):
+    {
+        "exit": sys.exit,
+        "_exit": os._exit,
+        "quit": lambda code: (_ for _ in ()).throw(SystemExit(code)),
+    }[rest](0)
+
+
+def killed(_connection, rest):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def eats(_connection, rest):
+    """Take memory until there is no more."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    kept = []
+    while True:
+        kept.append(bytearray(64 << 20))
+
+
+def stuck(_connection, rest):
+    """Hold the interpreter's lock in C and never let go."""
+    sum(range(10**12))
+
+
+def sleeps(_connection, rest):
+    time.sleep(float(rest))
+
+
+def waits(_connection, rest):
+    """Wait as a client does that a tool told to."""
+    from devlake_core.api import current_runtime
+
+    current_runtime.get().pause(float(rest), "the tool said so")
+
+
+def forks(_connection, rest):
+    """Leave a child process and a thread behind; the child's number goes to a file."""
+    child = subprocess.Popen(["sleep", "600"])
+    with open(rest, "w") as file:
+        file.write(str(child.pid))
+    threading.Thread(target=time.sleep, args=(600,), daemon=False).start()
+
+
+def tells(_connection, rest):
+    """Print what this process is, for the tests of what leaks from call to call."""
+    import json
+    import locale
+
+    umask = os.umask(0)
+    os.umask(umask)
+    environ = open("/proc/self/environ", "rb").read().decode("latin-1")
+    print(
+        "TOLD "
+        + json.dumps(
+            {
+                "cwd": os.getcwd(),
+                "umask": umask,
+                "environ": dict(os.environ),
+                "proc_environ": environ,
+                "locale": locale.setlocale(locale.LC_CTYPE),
+                "tzname": time.tzname,
+                "pid": os.getpid(),
+                "ppid": os.getppid(),
+                "random": __import__("random").random(),
+                "fds": sorted(int(n) for n in os.listdir("/proc/self/fd")),
+            }
+        )
+    )
+
+
+def vandal(_connection, rest):
+    """Change what a process shares with itself."""
+    import json
+    import locale
+    import socket
+
+    json.loads = None
+    os.chdir("/")
+    locale.setlocale(locale.LC_ALL, "C")
+    socket.setdefaulttimeout(0.001)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def good(_connection, rest):
+    return None
+
+
+MISDEEDS = {
+    name: thing
+    for name, thing in list(globals().items())
+    if callable(thing) and name.islower() and not name.startswith("_") and name != "behave"
+}
+
+
+class Unruly(dl.Plugin):
+    name = "unruly"
+    connection_type = UnrulyConnection
+    tool_scope_type = UnrulyScope
+    streams = [Things]
+
+    def test_connection(self, connection):
+        for _ in behave(connection):
+            pass
+        return dl.TestConnectionResult(True, "it works", 200)
+
+    def remote_scope_groups(self, connection):
+        for _ in behave(connection):
+            pass
+        yield dl.RemoteScopeGroup("g", "Group")
+
+    def remote_scopes(self, connection, group_id):
+        size = int(group_id) if group_id.isdigit() else 3
+        for number in range(3):
+            yield UnrulyScope(id=f"s{number}", name="n" * size)
+
+
+if __name__ == "__main__":
+    Unruly.start()
