@@ -149,7 +149,8 @@ def tells(_connection, rest):
 
     umask = os.umask(0)
     os.umask(umask)
-    environ = open("/proc/self/environ", "rb").read().decode("latin-1")
+    with open("/proc/self/environ", "rb") as file:
+        environ = file.read().decode("latin-1")
     print(
         "TOLD "
         + json.dumps(
