@@ -138,13 +138,26 @@ def scripts_of(plugin: Any) -> list[Script]:
 
 
 def _package_of(module: str) -> str:
-    """Return the package that a plugin's scripts are looked for in."""
-    if module == "__main__":
-        file = getattr(sys.modules["__main__"], "__file__", None)
-        return Path(file).resolve().parent.name if file else module
+    """Return the package that a plugin's scripts are looked for in.
+
+    A ``main.py`` that is run, or loaded by itself, counts as part of the package that its folder
+    may be.
+    """
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module == "__main__" or Path(file or "").name == "main.py":
+        return _folder_of(module) or module.rpartition(".")[0] or module
     if hasattr(sys.modules.get(module), "__path__"):
         return module
     return module.rpartition(".")[0] or module
+
+
+def _folder_of(module: str) -> str:
+    """Return the name of the folder of a file that is in no package; empty for others."""
+    found = sys.modules.get(module)
+    file = getattr(found, "__file__", None)
+    if "." in module or file is None or hasattr(found, "__path__"):
+        return ""
+    return Path(file).resolve().parent.name
 
 
 def _within(module: str, package: str) -> bool:
@@ -153,8 +166,9 @@ def _within(module: str, package: str) -> bool:
 
 def _written_in(package: str, deeper: list[str]) -> Iterator[Script]:
     for module, scripts in _by_module.items():
-        owner = _package_of(module) if module == "__main__" else module
-        if _within(owner, package) and not any(_within(owner, other) for other in deeper):
+        beside = _folder_of(module) == package
+        inside = _within(module, package) and not any(_within(module, other) for other in deeper)
+        if beside or inside:
             yield from scripts.values()
 
 
@@ -184,6 +198,10 @@ def _import_migrations(package: str) -> None:
         raise PluginLoadError(message, hint="ask the plugin's author") from error
 
 
+def _loaded_files() -> set[str | None]:
+    return {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+
+
 def _is_there(package: str, name: str) -> bool:
     if name in sys.modules:
         return True
@@ -192,7 +210,7 @@ def _is_there(package: str, name: str) -> bool:
     except ModuleNotFoundError:
         # The plugin is a single file, which has no modules in it.
         return False
-    if spec is None:
+    if spec is None or spec.origin in _loaded_files():
         return False
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     if package in sys.modules or main is None:

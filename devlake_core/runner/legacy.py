@@ -59,13 +59,15 @@ def add_legacy(host: Host, path: str) -> Plugin:
 def _module(file: Path) -> ModuleType:
     """Import a file as Python would that runs it: its folder is searched first.
 
-    A file in a package is imported as a module of that package, so that names follow from it.
+    A file in a package is imported as a module of that package, so that names follow from it. It
+    may import its neighbours as modules of a package too where ``__init__.py`` is missing.
     """
     folder = file.parent
     packaged = (folder / "__init__.py").exists()
-    for place in [str(folder), *([str(folder.parent)] if packaged else [])]:
-        if place not in sys.path:
-            sys.path.insert(0, place)
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    if str(folder.parent) not in sys.path:
+        sys.path.insert(0 if packaged else len(sys.path), str(folder.parent))
     if packaged:
         return importlib.import_module(f"{folder.name}.{file.stem}")
     name = f"devlake_legacy_{folder.name}"
