@@ -11,9 +11,12 @@ import pytest
 
 from tests.bridge import gotools
 from tests.bridge.gohost import GoHost
+from tests.bridge.shims import UNRULY, synced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.bridge.shims import Shims
 
 MODULE = Path(__file__).parents[2] / "contrib" / "go"
 # The first test pays for Go's standard library, compiled with the race detector.
@@ -67,3 +70,10 @@ def go_host(go_binary: Path) -> Iterator[GoHost]:
     host = GoHost(go_binary)
     yield host
     host.close()
+
+
+@pytest.fixture(scope="module")
+def unruly_shims() -> Iterator[Shims]:
+    """Yield a folder of shims with the plugin `unruly`."""
+    with synced(UNRULY) as shims:
+        yield shims

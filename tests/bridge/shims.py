@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNRULY = Path(__file__).parent / "unruly" / "main.py"
 CONFIG = {"log_level": "info"}
@@ -93,8 +99,28 @@ class Shims:
 
 def make(place: Path, run: Path, legacy: list[Path], **env: str) -> Shims:
     """Sync a folder, and return it."""
-    variables = {key: text for key, text in os.environ.items() if not key.startswith("DEVLAKE_")}
+    # A server keeps compiled files, and has no such variables of a developer's.
+    unwanted = ("DEVLAKE_", "PYTHONDONTWRITEBYTECODE", "DB_URL", "ENCRYPTION_SECRET")
+    variables = {key: text for key, text in os.environ.items() if not key.startswith(unwanted)}
     shims = Shims(place, run, {**variables, "DEVLAKE_RUNDIR": str(run), **env})
     words = [word for path in legacy for word in ("--legacy", str(path))]
     shims.devlake("bridge", "sync", str(place), *words)
     return shims
+
+
+@contextmanager
+def synced(*legacy: Path, **env: str) -> Iterator[Shims]:
+    """Sync a folder with a short name that every user may read; end its services afterwards.
+
+    Without a warm call first, and with DEVLAKE_DAEMON=0, calls run cold.
+    """
+    place = Path(tempfile.mkdtemp(prefix="dl", dir="/tmp"))
+    place.chmod(0o755)
+    try:
+        shims = make(place / "shims", place / "run", list(legacy), **env)
+        try:
+            yield shims
+        finally:
+            shims.stop()
+    finally:
+        shutil.rmtree(place)
