@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import time
 from concurrent.futures import wait as wait_for
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 _POLL = 0.1
+_WORDS = (*VERBS, "all")
 
 
 @click.command("run")
@@ -63,9 +65,9 @@ def command(session: Any, /, plugin: str | None, words: tuple[str, ...], **optio
     convert (make domain rows of those). A SCOPE is a saved one or, if the plugin understands it
     or the tool has it, a new one: `devlake run gitrepo ~/src/project`.
     """
-    verb = words[0] if words and words[0] in (*VERBS, "all") else ""
+    verb = words[0] if words and words[0] in _WORDS else ""
     arguments = words[1:] if verb else words
-    if options["legacy"] and plugin is not None and plugin in (*VERBS, "all") and not verb:
+    if options["legacy"] and plugin is not None and plugin in _WORDS and not verb:
         plugin, verb = None, str(plugin)
     job = Job(
         "",
@@ -79,8 +81,15 @@ def command(session: Any, /, plugin: str | None, words: tuple[str, ...], **optio
         legacy=options["legacy"],
     )
     wanted = Wanted(options["connection"], arguments, options["scopes"], options["everything"], job)
-    names = _names(session, plugin, wanted)
-    return _Run(session, names, wanted, options["jobs"]).run()
+    try:
+        names = _names(session, plugin, wanted)
+        return _Run(session, names, wanted, options["jobs"]).run()
+    except UsageError as error:
+        first = "" if verb else next(iter(words), "")
+        if meant := difflib.get_close_matches(first, _WORDS, 1):
+            meaning = f"did you mean the verb {meant[0]}?"
+            error.hint = f"{meaning} else: {error.hint}" if error.hint else meaning
+        raise
 
 
 def _names(session: Session, plugin: str | None, wanted: Wanted) -> list[str]:
