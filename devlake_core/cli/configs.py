@@ -13,7 +13,7 @@ from devlake_core.store.catalog import problems_of
 from .options import connection_option, db_option, json_option, plugin_argument
 from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved, edit_saved
+from .saved import Saved, add_saved, edit_saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,19 +39,9 @@ def _made(plugin: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
-    values = {**fields.values(options, ask=True), "name": options["name"]}
-    config = _made(plugin, values)
-    with session.store() as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
-        if options["connection"]:
-            config.connection_id = saved.connection_key(options["connection"])["id"]
-        number = saved.configs.add(config, name=config.name)
-    if session.json:
-        write_json({"plugin": plugin.name, "id": number, "name": config.name})
-        return
-    write(f"saved config {config.name!r} of {plugin.name} (id {number})")
-    write(f"next: devlake scopes add {plugin.name} ID --config {config.name}")
+    add_saved(session, plugin, fields, options, kind="config", made=_made)
+    if not session.json:
+        write(f"next: devlake scopes add {plugin.name} ID --config {options['name']}")
 
 
 def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:

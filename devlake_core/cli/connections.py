@@ -12,7 +12,7 @@ from devlake_core.plugin.connect import connection_of, try_connection
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
 from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved, edit_saved
+from .saved import Saved, add_saved, edit_saved
 
 UNREACHABLE, REJECTED, FAILED = 75, 77, 1
 
@@ -31,17 +31,9 @@ def _made(plugin: Any, values: dict[str, Any]) -> Any:
 
 
 def _add(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:
-    values = {**fields.values(options, ask=True), "name": options["name"]}
-    connection = _made(plugin, values)
-    with session.store() as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
-        number = saved.connections.add(connection, name=connection.name)
-    if session.json:
-        write_json({"plugin": plugin.name, "id": number, "name": connection.name})
-        return
-    write(f"saved connection {connection.name!r} of {plugin.name} (id {number})")
-    write(f"next: devlake connections test {plugin.name} {connection.name}")
+    add_saved(session, plugin, fields, options, kind="connection", made=_made)
+    if not session.json:
+        write(f"next: devlake connections test {plugin.name} {options['name']}")
 
 
 def _edit(session: Any, plugin: Any, fields: Any, options: dict[str, Any]) -> None:

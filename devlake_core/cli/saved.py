@@ -163,6 +163,35 @@ def needed_fields(plugin: Plugin) -> list[str]:
     return [name for name, info in fields.items() if info.is_required() and name != "name"]
 
 
+def add_saved(
+    session: Session,
+    plugin: Plugin,
+    fields: Fields,
+    options: dict[str, Any],
+    *,
+    kind: Literal["connection", "config"],
+    made: Callable[[Plugin, dict[str, Any]], Any],
+) -> None:
+    """Save a connection or config of the options of its ``add`` command, and say so.
+
+    Raises:
+        UsageError: a needed field was not given, or the name is taken.
+        ConfigError: the values are not valid.
+    """
+    row = made(plugin, {**fields.values(options, ask=True), "name": options["name"]})
+    with session.store() as store:
+        session.prepare(store, [plugin])
+        saved = Saved(store, plugin)
+        if kind == "config" and options["connection"]:
+            row.connection_id = saved.connection_key(options["connection"])["id"]
+        catalog: Catalog[Any] = saved.connections if kind == "connection" else saved.configs
+        number = catalog.add(row, name=row.name)
+    if session.json:
+        write_json({"plugin": plugin.name, "id": number, "name": row.name})
+    else:
+        write(f"saved {kind} {row.name!r} of {plugin.name} (id {number})")
+
+
 def edit_saved(
     session: Session,
     plugin: Plugin,
