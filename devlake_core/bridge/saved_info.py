@@ -28,7 +28,7 @@ def answer(call: Call, manifest: Manifest, folder: str) -> int:
         manifest: that of the folder of shims.
         folder: the plugin's, with the saved answer in it.
     """
-    saved = _saved(folder)
+    saved = read(folder)
     if saved is not None and saved.get("fingerprint") == manifest.key:
         return _give(saved["info"], HostPipes(streaming=False))
     pipes = _Held()
@@ -43,7 +43,8 @@ def answer(call: Call, manifest: Manifest, folder: str) -> int:
     return status
 
 
-def _saved(folder: str) -> dict[str, Any] | None:
+def read(folder: str) -> dict[str, Any] | None:
+    """Return what is saved in a plugin's folder, or None if it is missing or damaged."""
     try:
         with open(os.path.join(folder, place.INFO), "rb") as file:
             saved: dict[str, Any] = json.loads(file.read())

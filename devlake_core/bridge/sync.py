@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import ConfigError
 from devlake_core.plugin import discovery
@@ -22,60 +21,12 @@ from devlake_core.plugin.records import PluginRecord
 from . import folder as files
 from . import place
 from .manifest import SHIM, contents, is_pydevlake, shims, this_shim
+from .report import Entry, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Action = Literal["written", "unchanged", "kept", "marked", "removed", "left out", "foreign"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Say what became of one plugin, or of one file that is in the way.
-
-    Attributes:
-        plugin: its name; empty for a file of somebody else.
-        action: ``written`` or ``unchanged``; ``kept`` (it does not work, its shim stays),
-            ``marked`` (it is no longer installed, its shim stays), ``removed``, ``left out`` (it
-            has no shim and gets none), ``foreign`` (the server will execute this file).
-        source: who brought it: a distribution and its version, or a ``main.py``.
-        path: the shim, or the foreign file.
-        broken: whether this is wrong.
-        reason: why it is so.
-        hint: what to do.
-    """
-
-    plugin: str
-    action: Action
-    source: str = ""
-    path: str = ""
-    broken: bool = False
-    reason: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Say what a sync did.
-
-    Attributes:
-        folder: the folder, without symbolic links.
-        interpreter: the Python that the shims run.
-        entries: what became of each plugin.
-    """
-
-    folder: str
-    interpreter: str
-    entries: tuple[Entry, ...]
-
-    @property
-    def broken(self) -> bool:
-        """Say whether something is wrong."""
-        return any(entry.broken for entry in self.entries)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as a JSON-able mapping."""
-        return {**asdict(self), "broken": self.broken}
+    from .report import Action
 
 
 def sync(folder: str, legacy: Iterable[str] = (), prune: bool = False) -> Report:
@@ -100,6 +51,39 @@ def sync(folder: str, legacy: Iterable[str] = (), prune: bool = False) -> Report
     except OSError as error:
         message = f"{root} cannot be written to: {error.strerror} ({error.filename})"
         raise ConfigError(message, hint="sync as the owner of the folder") from error
+
+
+def of_file(path: str, name: str = "") -> PluginRecord:
+    """Return the record of a plugin that is no distribution.
+
+    Args:
+        path: its ``main.py``.
+        name: its name; until it is described, that of the folder stands for it.
+    """
+    return PluginRecord("plugin", name or os.path.basename(os.path.dirname(path)), "", "", path)
+
+
+def describe(records: Iterable[PluginRecord]) -> list[tuple[PluginRecord, dict[str, Any]]]:
+    """Load each guest in a process of its own.
+
+    Args:
+        records: installed ones, and such of a file; they are brought up to date.
+
+    Returns:
+        Those that are healthy plugins, with what the server is to know of them.
+    """
+    asked = [record for record in records if record.state == "unchecked"]
+    answers = examine(
+        asked,
+        module=f"{__package__}.describe",
+        words=lambda record: [] if record.distribution else [record.entry_point],
+    )
+    described = []
+    for record, answer in zip(asked, answers, strict=True):
+        record.name = answer.get("name", record.name)
+        if answer.get("info"):
+            described.append((record, answer["info"]))
+    return described
 
 
 class _Sync:
@@ -136,27 +120,17 @@ class _Sync:
     def run(self) -> Report:
         installed = discovery.found()
         by_file = [
-            PluginRecord("plugin", self.remembered.get(path) or _folder_name(path), "", "", path)
+            of_file(path, self.remembered.get(path, ""))
             for path in sorted(self.given | {p for p in self.remembered if os.path.isfile(p)})
         ]
-        asked = [r for r in (*installed, *by_file) if r.state == "unchecked"]
-        old = {id(record) for record in by_file}
-        answers = examine(
-            asked,
-            module=f"{__package__}.describe",
-            words=lambda record: [record.entry_point] if id(record) in old else [],
-        )
-        for record, answer in zip(asked, answers, strict=True):
-            # What a file holds is known by its own name, which only now is known.
-            record.name = answer.get("name", record.name)
-            if answer.get("info"):
-                self.infos.setdefault(record.name, answer["info"])
+        for record, info in describe([*installed, *by_file]):
+            self.infos.setdefault(record.name, info)
         self._judge(installed, by_file)
         records = [*installed, *(record for record in by_file if record.cause != "replaced")]
         for record in records:
             if record.kind == "plugin" and record.state == "ok":
-                in_file = any(record is item for item in by_file)
-                self.plugins[record.name] = {"legacy": record.entry_point} if in_file else {}
+                said = {} if record.distribution else {"legacy": record.entry_point}
+                self.plugins[record.name] = said
         self._sort_out([record for record in records if record.state != "ok"])
         gone = sorted(self.before.keys() - {r.name for r in records if r.kind == "plugin"})
         for name in gone:
@@ -283,7 +257,3 @@ def _main(path: str) -> str:
     """Return the absolute path of a plugin's ``main.py``, given that or its folder."""
     path = os.path.abspath(path)
     return os.path.join(path, "main.py") if os.path.isdir(path) else path
-
-
-def _folder_name(path: str) -> str:
-    return os.path.basename(os.path.dirname(path))

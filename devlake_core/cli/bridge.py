@@ -10,7 +10,7 @@ from .options import debug_option, json_option, plugin_argument
 from .output import write, write_json, write_table
 
 if TYPE_CHECKING:
-    from devlake_core.bridge.sync import Report
+    from devlake_core.bridge.report import Report
 
 BROKEN = 78
 

@@ -45,17 +45,24 @@ class Finding:
 
 
 @click.command("doctor")
+@click.option(
+    "--server",
+    metavar="DIR",
+    type=click.Path(),
+    help="Look at a DevLake server's installation: DIR is its REMOTE_PLUGIN_DIR.",
+)
 @db_option
 @json_option
 @click.pass_obj
-def command(session: Any) -> int:
+def command(session: Any, server: str | None) -> int:
     """Look for what is wrong here, and say what to do.
 
     Looks at this Python, at each installed plugin (imported in a process of its own) and at the
-    database. Exits with 78 if something is wrong.
+    database; with --server at the shims too, best with the server's environment and as its user.
+    Exits with 78 if something is wrong.
     """
     findings = []
-    for finding in _findings(session):
+    for finding in _findings(session, server):
         findings.append(finding)
         if not session.json:
             write(f"{_MARKS[finding.level]} {finding.what}: {finding.text}")
@@ -69,10 +76,15 @@ def command(session: Any) -> int:
     return BROKEN if wrong else 0
 
 
-def _findings(session: Session) -> Iterator[Finding]:
+def _findings(session: Session, server: str | None) -> Iterator[Finding]:
     yield from _program()
     yield from _guests()
-    yield from _database(session)
+    if server is None:
+        yield from _database(session)
+        return
+    from .doctor_server import findings
+
+    yield from findings(session, server)
 
 
 def _program() -> Iterator[Finding]:
@@ -172,7 +184,7 @@ def _tables(session: Session, store: Store) -> Iterator[Finding]:
     for plugin in plugins:
         if plugin.name not in late:
             yield from _columns(store, plugin)
-    yield from _secrets(store, plugins)
+    yield from secrets_of(store, plugins)
 
 
 def _columns(store: Store, plugin: Any) -> Iterator[Finding]:
@@ -197,7 +209,8 @@ def _columns(store: Store, plugin: Any) -> Iterator[Finding]:
     yield Finding(level, f"tables of {plugin.name}", "; ".join(lacks), hint)
 
 
-def _secrets(store: Store, plugins: list[Any]) -> Iterator[Finding]:
+def secrets_of(store: Store, plugins: list[Any]) -> Iterator[Finding]:
+    """Yield whether the saved connections can be read with this encryption secret."""
     from .fields import secret_names
     from .saved import Saved
 

@@ -37,7 +37,7 @@ class Session:
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         # Taken out before any plugin is imported: neither it nor what it starts shall see them.
         self._url = environ.pop(URL_VARIABLE, "")
-        environ.pop(SERVER_URL_VARIABLE, None)
+        self._server_url = environ.pop(SERVER_URL_VARIABLE, "")
         self._secret = environ.pop(SECRET_VARIABLE, "")
         self.db: str | None = None
         self.debug = False
@@ -80,6 +80,16 @@ class Session:
         if not self.db and not self._url:
             tell(f"database: SQLite file {DEFAULT} in this folder (or say --db, {URL_VARIABLE})")
         return url.render_as_string(hide_password=False)
+
+    @property
+    def has_secret(self) -> bool:
+        """Say whether an ``ENCRYPTION_SECRET`` was given."""
+        return bool(self._secret)
+
+    def as_server(self) -> bool:
+        """Use the server's own ``DB_URL`` where no database is named; say whether one is now."""
+        self._url = self._url or self._server_url
+        return bool(self.db or self._url)
 
     def close(self) -> None:
         """Close what was opened for the whole call."""
