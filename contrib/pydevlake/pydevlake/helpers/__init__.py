@@ -1,0 +1,1 @@
+"""pydevlake's name for where the debugger is."""
