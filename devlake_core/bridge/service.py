@@ -13,6 +13,7 @@ import ctypes
 import fcntl
 import functools
 import gc
+import importlib
 import json
 import logging
 import os
@@ -44,6 +45,21 @@ _DEATHS = 3
 _STOP_SECONDS = 7.0
 _ASK_SECONDS = 0.05
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_SHARED_MODULES = (
+    "devlake_core.bridge.failure",
+    "devlake_core.bridge.methods",
+    "devlake_core.bridge.worker",
+    "devlake_core.domain",
+    "devlake_core.migration",
+    "devlake_core.store",
+    "psycopg",
+    "pymysql",
+    "sqlalchemy.dialects.mysql.pymysql",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "sqlalchemy.dialects.sqlite",
+    "sqlite3",
+)
+"""What calls need, so that all workers share the memory of it."""
 
 
 class _Child:
@@ -396,8 +412,10 @@ def _preloaded() -> Host:
     """Import what each call needs, and the shared hooks."""
     from devlake_core.plugin.manager import Host
 
-    from . import failure, methods, worker  # noqa: F401
-
+    for name in _SHARED_MODULES:
+        # Drivers are there if they are installed.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     host = Host()
     host.load_hooks()
     gc.collect()
