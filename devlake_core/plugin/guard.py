@@ -15,12 +15,12 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from contextlib import contextmanager
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import Cancelled, PluginLoadError
+from devlake_core.raised import place
 
 from .clean import clean
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .records import PluginRecord
 
 log = logging.getLogger(__name__)
-
-_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 LIMIT = "DEVLAKE_IMPORT_SECONDS"
 """The environment variable that sets how long the import of a guest may take."""
@@ -193,17 +191,3 @@ def _explained(
         version = ".".join(map(str, sys.version_info[:2]))
         return cause, text, f"see whether it is made for Python {version}, {switch}"
     return cause, text, f"update or reinstall {record.distribution}, {switch}"
-
-
-def place(error: BaseException) -> str:
-    """Return where an error was raised, by file and line, as far as it is known."""
-    trace = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in trace if not frame.filename.startswith("<frozen")]
-    if isinstance(error, SyntaxError) or not frames:
-        return ""
-    # Where our own code raised (a name that the package does not have), its caller is at fault.
-    theirs = [frame for frame in frames if not frame.filename.startswith(_OURS)]
-    last = next((f for f in reversed(theirs) if f.filename != importlib.__file__), frames[-1])
-    if last.filename in {__file__, importlib.__file__}:
-        return ""
-    return f" (line {last.lineno} of {clean(last.filename, 300)})"

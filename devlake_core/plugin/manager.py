@@ -8,11 +8,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import HookError, PluginLoadError, UsageError
+from devlake_core.raised import place
 
 from . import discovery
 from .clean import clean
 from .events import EventHooks, Guest, guard, subset
-from .guard import guarded, import_guest, place
+from .guard import guarded, import_guest
 from .records import PluginRecord
 from .registration import named, take_in, values
 

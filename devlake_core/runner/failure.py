@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from devlake_core.errors import DevlakeError, ScopeBusy
 from devlake_core.plugin.clean import clean
-from devlake_core.plugin.guard import place
+from devlake_core.raised import place
 from devlake_core.redaction import redact
 
 from .job import Failure

@@ -55,6 +55,10 @@ def described(error: ValidationError) -> str:
 class DefaultExtraction:
     """Make dictionaries of a tool model's fields from raw records.
 
+    Attributes:
+        validates: whether the model's author wrote validators, which ``check`` is to call once a
+            row is whole.
+
     Args:
         model: the tool model.
         only: the fields to read, where not all are wanted.
@@ -86,7 +90,6 @@ class DefaultExtraction:
         # The adapter's own methods do no more than pass on eight arguments.
         self._validate_json = adapter.validator.validate_json
         self._validate_python = adapter.validator.validate_python
-        self._names = tuple(fields)
         self._begin = (base or {}) | {
             name: info.default
             for name, info in fields.items()
@@ -99,9 +102,10 @@ class DefaultExtraction:
             name for name, info in fields.items() if _has_default(info) and not _allows_none(info)
         ]
         decorators = model.__pydantic_decorators__
-        self._validates = only is None and bool(
+        self.validates = bool(
             decorators.field_validators or decorators.model_validators or decorators.validators
         )
+        self._checked = [name for name in model.model_fields if name not in BOOK_KEEPING]
 
     def _make_adapter(self, fields: dict[str, FieldInfo]) -> TypeAdapter[Any]:
         annotations: dict[str, Any] = {}
@@ -154,10 +158,19 @@ class DefaultExtraction:
         for name, info in self._factories.items():
             if name not in values:
                 row[name] = info.get_default(call_default_factory=True)
-        if self._validates:
-            checked = self.model(**{name: row[name] for name in self._names})
-            row |= {name: getattr(checked, name) for name in self._names}
         return row
+
+    def check(self, row: dict[str, Any]) -> None:
+        """Let the validators of the model's author see a whole row, and take what they make of it.
+
+        Raises:
+            RecordError: one of them refused it.
+        """
+        try:
+            checked = self.model(**{name: row[name] for name in self._checked})
+        except ValidationError as error:
+            raise RecordError(described(error)) from None
+        row |= {name: getattr(checked, name) for name in self._checked}
 
 
 def decoded(data: bytes) -> Any:

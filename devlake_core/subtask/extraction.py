@@ -14,6 +14,7 @@ from devlake_core.errors import DevlakeError, RecordError
 from devlake_core.model import ToolModel, origin_of, row_maker
 from devlake_core.model.pointer import items_at, resolve
 from devlake_core.model.table import bare_type
+from devlake_core.raised import place
 from devlake_core.stream import takes_context
 
 from .default_extraction import DefaultExtraction, decoded, described
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from devlake_core.stream import Context, Stream
 
 Fields = dict[str, Any]
+
+
+class _Made(dict[str, Any]):
+    """Be the fields of a row that an author made, so that its class has checked them."""
 
 
 class Extraction:
@@ -74,9 +79,9 @@ class Extraction:
         except DevlakeError:
             raise
         except ValidationError as error:
-            raise RecordError(described(error), raw_id=raw.id) from None
+            raise RecordError(described(error) + place(error), raw_id=raw.id) from None
         except Exception as error:
-            message = f"extract() raised {type(error).__name__}: {error}"
+            message = f"extract() raised {type(error).__name__}: {error}{place(error)}"
             raise RecordError(message, raw_id=raw.id) from error
         else:
             return rows
@@ -126,7 +131,7 @@ class Extraction:
             values["connection_id"] = fixed["connection_id"]
         values["raw_data_params"] = fixed["raw_data_params"]
         values["raw_data_table"] = fixed["raw_data_table"]
-        return values
+        return _Made(values)
 
     def _parent_values(self, raw: RawRow) -> Fields:
         if self._owner is not None:
@@ -143,6 +148,8 @@ class Extraction:
             if row[name] is None:
                 row[name] = parent.get(source)
         row["raw_data_id"] = raw.id
+        if self._default.validates and type(row) is not _Made:
+            self._default.check(row)
         for name in self._times:
             value = row[name]
             if value is not None and value.tzinfo is None:
