@@ -32,7 +32,7 @@ def command(session: Any, check: bool) -> int:
     if session.json:
         write_json([record.as_dict() for record in records])
     elif not records:
-        write("no plugin is installed: pip install devlake-plugin-gitrepo")
+        write("no plugin is installed: in a clone, pip install ./devlake_plugins/gitrepo")
     else:
         write_table(
             ("name", "state", "kind", "version", "distribution", "what it is"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -75,6 +76,9 @@ def devlake() -> list[str]:
     """Return the command that a user would type, as it is installed beside this Python."""
     script = Path(sys.executable).with_name("devlake")
     if script.exists():
+        found = shutil.which("devlake")
+        if found and Path(found).absolute() == script.absolute():
+            return ["devlake"]
         here = Path.cwd()
         return [str(script.relative_to(here) if script.is_relative_to(here) else script)]
     return [sys.executable, "-c", "from devlake_core.cli.main import main; main()"]
@@ -166,17 +170,22 @@ def show_end(console: Console, before: int, after: int) -> None:
     """Say what kind of run it was, and what to try next."""
     if before:
         new = after - before
-        told = f"read {new:,} new commits" if new else "found no new commit"
-        end = f"This run was incremental: {before:,} commits were known, and it {told}."
+        told = f"read {commits(new, 'new ')}" if new else "found no new commit"
+        end = f"This run was incremental: {commits(before)} known before, and it {told}."
     else:
-        end = f"This was the first run: it read all {after:,} commits. The next one reads only new."
+        end = f"This was the first run: it read {commits(after)}. The next one reads only new ones."
     program = shown(devlake())
     console.print(f"\n[bold]{end}[/bold]\n\nTry next:")
     for command, what in (
-        ("run gitrepo FOLDER", "another clone of yours, into the same tables"),
+        ("run gitrepo", "again; with a folder behind it: another clone, into the same tables"),
         ("state show gitrepo", "where the next run goes on"),
     ):
         console.print(Text(f"  {program} {command}").append(f"\n      {what}", style="dim"))
+
+
+def commits(count: int, kind: str = "") -> str:
+    """Return a number of commits in words."""
+    return f"{count:,} {kind}commit{'' if count == 1 else 's'}"
 
 
 def printable(text: str) -> Text:

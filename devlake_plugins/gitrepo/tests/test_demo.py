@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from devlake_plugin_gitrepo.demo import devlake
+
 pytestmark = pytest.mark.e2e
 
 
@@ -31,13 +33,40 @@ def test_demo_shows_rows_authors_and_weeks_and_then_only_what_is_new(repository)
     assert first.returncode == 0, first.stderr
     for text in ("commit_files", "Top authors", "Grace", "Commits per week", "2023-11-13"):
         assert text in first.stdout
-    assert "first run: it read all 4 commits" in first.stdout
-    assert "run gitrepo FOLDER" in first.stdout
+    assert "first run: it read 4 commits" in first.stdout
     assert "\x1b[31m" not in first.stdout
     repository.commit()
     second = demo(repository.folder)
-    assert "incremental: 4 commits were known, and it read 1 new" in second.stdout
+    assert "incremental: 4 commits known before, and it read 1 new commit." in second.stdout
     assert "found no new commit" in demo(repository.folder).stdout
+
+
+def test_the_commands_to_try_next_work_as_they_are_typed(repository):
+    repository.commit()
+    shown = demo(repository.folder).stdout.partition("Try next:")[2].splitlines()
+    commands = [line.strip() for line in shown if line.startswith("  ") and line[2] != " "]
+    assert len(commands) == 2
+    for command in commands:
+        done = subprocess.run(
+            command, shell=True, cwd=repository.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def test_the_command_is_spelt_as_it_is_reached_from_here(tmp_path, monkeypatch):
+    script = tmp_path / ".venv" / "bin" / "devlake"
+    script.parent.mkdir(parents=True)
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(script.with_name("python")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert devlake() == [".venv/bin/devlake"]
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert devlake() == ["devlake"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert devlake() == [str(script)]
 
 
 def test_demo_in_a_shallow_clone(long_history, clone):
@@ -58,4 +87,4 @@ def test_demo_outside_of_a_repository_says_so(tmp_path):
 def test_demo_of_an_empty_repository(repository):
     done = demo(repository.folder)
     assert done.returncode == 0, done.stderr
-    assert "read all 0 commits" in done.stdout
+    assert "read 0 commits" in done.stdout
