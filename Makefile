@@ -1,6 +1,7 @@
 # Everything a contributor types. A fresh machine needs git, make and Python 3.11 or newer with venv.
 #   make test    sets up .venv and the databases, then runs the linters and every test
 #   make demo    sets up .venv and runs the git data source on this clone
+#   make demo-bridge    the same plugin, called from Go as DevLake's server calls it
 #   make bench   measures speed and memory beside code by hand; takes some ten minutes
 # ARGS goes to pytest: make test ARGS="tests/store -k upsert"
 
@@ -17,7 +18,7 @@ TEST_READY := $(VENV)/.test-$(KEY)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test lint format demo bench databases clean
+.PHONY: help test lint format demo demo-bridge bench databases clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,6 +41,9 @@ databases: $(TEST_READY)
 
 demo: $(DEMO_READY)
 	@$(PY) -m devlake_plugin_gitrepo.demo
+
+demo-bridge: $(DEMO_READY)
+	@$(PY) -m contrib.go.demo
 
 bench: $(TEST_READY) databases
 	$(PY) -m pip install --quiet --disable-pip-version-check --group bench
