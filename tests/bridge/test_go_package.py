@@ -5,7 +5,6 @@ import re
 import pytest
 
 from tests.bridge import gotools
-from tests.bridge.conftest import MODULE
 
 SHIM = """#!/bin/sh
 [ "$DEVLAKE_DAEMON" = 0 ] && sleep 0.3
@@ -45,17 +44,19 @@ def test_its_own_tests_pass(go):
 
 def test_it_needs_the_standard_library_alone(go):
     assert go("list", "-m", "all").split() == ["devlake_core/contrib/go"]
-    assert not (MODULE / "go.sum").exists()
+    assert not (gotools.MODULE / "go.sum").exists()
 
 
 def test_the_program_of_its_page_works_in_a_module_elsewhere(go, shims, tmp_path):
-    (program,) = re.findall(r"```go\n(.*?)```", (MODULE / "README.md").read_text(), re.DOTALL)
+    (program,) = re.findall(
+        r"```go\n(.*?)```", (gotools.MODULE / "README.md").read_text(), re.DOTALL
+    )
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "main.go").write_text(program)
     go("mod", "init", "elsewhere", folder=elsewhere)
     name = "devlake_core/contrib/go"
-    edits = f"-require={name}@v0.0.0", f"-replace={name}={MODULE}"
+    edits = f"-require={name}@v0.0.0", f"-replace={name}={gotools.MODULE}"
     go("mod", "edit", *edits, folder=elsewhere)
     said = go("run", ".", str(shims), folder=elsewhere)
     assert said.splitlines() == ['{"success":true,"message":"fine","status":200}', "7 records"]
