@@ -75,6 +75,12 @@ def test_a_shim_answers_the_server(devlake):
     assert json.loads(done.stdout.replace("\n", ""))["plugin_path"] == str(folder / "run.sh")
 
 
+def test_a_call_can_be_made_by_hand(devlake):
+    done = devlake("bridge", "call", "acrobat", "plugin-info", "{}")
+    assert json.loads(done.out.replace("\n", ""))["name"] == "acrobat"
+    assert "no method 'fly'" in devlake("bridge", "call", "acrobat", "fly", "{}", code=2).err
+
+
 def test_help_imports_neither_sqlalchemy_nor_pydantic(devlake):
     for words in (("--help",), ("bridge", "--help"), ("serve", "--help")):
         done = subprocess.run(
