@@ -91,6 +91,20 @@ class Response:
         """Return the body as text."""
         return self.body.decode("utf-8", "replace")
 
+    def __iter__(self) -> Iterator[Any]:
+        """Fail: a ``PagedResponse`` yields its items, and this is none.
+
+        It stands here for type checkers: whether ``api.get()`` gives a page, only the answer tells.
+
+        Raises:
+            TypeError: always.
+        """
+        message = (
+            f"{self!r} is no page, so there is nothing to iterate over: the API has no paginator, "
+            "or its paginator finds no items in this answer"
+        )
+        raise TypeError(message)
+
     def get_url_with_query_string(self) -> str:
         """Return the URL that was asked, with its query."""
         return self.request.get_url_with_query_string()

@@ -107,6 +107,13 @@ def test_what_has_no_items_is_a_plain_response(web, link, body):
     assert not isinstance(Tokens(link).get("x"), PagedResponse)
 
 
+def test_what_is_no_page_says_so_when_it_is_iterated(web, link):
+    web.on("/x", {"name": "me"})
+    for api in (Tokens(link), API(link)):
+        with pytest.raises(TypeError, match="is no page"):
+            list(api.get("x"))
+
+
 def test_items_that_are_no_list_are_an_error(web, link):
     web.on("/x", {"items": {"id": 1}})
     with pytest.raises(RecordError, match=r"'items' of .* is no list"):

@@ -127,6 +127,10 @@ class TrackerPlugin(dl.Plugin):
         for page in TrackerAPI(connection).pages(dl.Request("projects")):
             yield from (Project(id=p["id"], name=p["name"], url=p["url"]) for p in page.records)
 
+    def remote_scope_groups(self, connection: TrackerConnection) -> Iterable[dl.RemoteScopeGroup]:
+        for group in TrackerAPI(connection).get("groups"):
+            yield dl.RemoteScopeGroup(id=group["id"], name=group["name"])
+
 
 class OldPlugin(dl.Plugin):
     @property
