@@ -37,4 +37,5 @@ def _mapped(model: type[Any], home: str) -> Any:
     }
     found = (getattr(bases, kind.__name__, Lenient) for kind in model.__mro__[1:])
     base = next((kind for kind in found if kind is not Lenient), Lenient)
-    return LenientMeta(model.__name__, (model, base), namespace, table=True)
+    make: Any = LenientMeta
+    return make(model.__name__, (model, base), namespace, table=True)
