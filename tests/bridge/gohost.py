@@ -134,7 +134,9 @@ class GoHost:
     env (added; None takes a variable away); logger_ms (the logger's time for a line); timeout_ms
     (then a call counts as hung); cancel_ms, cancel_lines (cancel after that time or that many
     lines of results); stop, close (descriptor → bytes after which its reader goes away, leaving
-    it open or closing it); follow (events); log (the log's lines in the outcome).
+    it open or closing it); follow (events); log (the log's lines in the outcome); mask (what this
+    regular expression finds in errors and logs becomes "…", so that equal failures are counted
+    together).
     """
 
     def __init__(self, program: Path, env: Mapping[str, str] | None = None) -> None:

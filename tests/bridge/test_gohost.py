@@ -60,6 +60,15 @@ def test_equal_outcomes_are_counted_together(go_host, shim):
     assert (collect.lines, collect.count) == ([{"increment": 1}], 5)
 
 
+def test_failures_that_differ_in_a_number_can_be_counted_together(go_host, shim):
+    shims = shim(test_connection=f"echo trace $$ >&2; {DRAIN}; exit 1")
+    call = Call(shims, "fake", "test-connection")
+    masked = go_host.begin(call, repeat=3, mask="[0-9]{2,}", log=True).one()
+    assert (masked.count, masked.stderr) == (3, "trace …\n")
+    assert masked.log == [{"level": "ERROR", "text": "trace …"}]
+    assert len(go_host.run(call, repeat=3)) == 3
+
+
 def test_what_is_in_the_pipe_at_the_end_is_lost(go_host, shim):
     """H1: a shell that ends right after its output."""
     shims = shim(plugin_info="printf '{}' >&3")

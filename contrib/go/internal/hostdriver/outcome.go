@@ -173,7 +173,7 @@ func (a *attempt) log(level slog.Level, text string) {
 	if a.request.Log {
 		a.mutex.Lock()
 		defer a.mutex.Unlock()
-		a.outcome.Log = append(a.outcome.Log, logged{level.String(), text})
+		a.outcome.Log = append(a.outcome.Log, logged{level.String(), a.request.masked(text)})
 	}
 }
 
@@ -187,11 +187,12 @@ func (a *attempt) event(what event) {
 func (a *attempt) end(err error) {
 	a.outcome.OK = err == nil && !a.outcome.Hung
 	if err != nil {
-		a.outcome.Error = err.Error()
+		a.outcome.Error = a.request.masked(err.Error())
 	}
 	var failed *runner.CallError
 	if errors.As(err, &failed) {
 		a.outcome.Status, a.outcome.Signal = failed.Status, int(failed.Signal)
-		a.outcome.Category, a.outcome.Stderr = failed.Category, failed.Stderr
+		a.outcome.Category = failed.Category
+		a.outcome.Stderr = a.request.masked(failed.Stderr)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type request struct {
 	// it.
 	Stop  map[int]int `json:"stop"`
 	Close map[int]int `json:"close"`
+	// Mask is a regular expression; what it finds in errors and logs becomes "…", so that calls whose
+	// texts differ in a number only count as equal.
+	Mask string `json:"mask"`
 	// Follow writes events as they come, Log tells the lines of the log in the outcome.
 	Follow bool `json:"follow"`
 	Log    bool `json:"log"`
@@ -139,6 +143,13 @@ func (r *request) environment() []string {
 		}
 	}
 	return environment
+}
+
+func (r *request) masked(text string) string {
+	if r.Mask == "" {
+		return text
+	}
+	return regexp.MustCompile(r.Mask).ReplaceAllLiteralString(text, "…")
 }
 
 func milliseconds(number float64) time.Duration {
