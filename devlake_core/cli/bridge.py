@@ -54,12 +54,14 @@ def sync_command(session: Any, directory: str, legacy: tuple[str, ...], prune: b
 
 
 def _show(report: Report) -> None:
-    if report.entries:
+    # What was switched off and has no shim is only named below, with the reason.
+    shown = [item for item in report.entries if item.broken or item.action != "left out"]
+    if shown:
         write_table(
-            ("plugin", "shim", "from", "file"),
-            [(item.plugin, item.action, item.source, item.path) for item in report.entries],
+            ("plugin", "shim", "from"),
+            [(item.plugin or item.path, item.action, item.source) for item in shown],
         )
-    else:
+    elif not report.entries:
         write("no plugin is installed: pip install devlake-plugin-gitrepo")
     for item in report.entries:
         if item.reason:
