@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .call import METHODS, Call
 from .entry import refuse, wipe_arguments
 from .keeper import Keeper
-from .methods import METHODS
 from .start import forked_keeper, own_keeper
-from .supervisor import Call, run
+from .supervisor import run
 
 if TYPE_CHECKING:
     from typing import NoReturn

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from . import place
+from .call import Call
 from .pipes import HostPipes
 from .start import connect
-from .supervisor import Call, run
+from .supervisor import run
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
@@ -62,7 +63,7 @@ def _where(error: BaseException) -> str:
 def refuse(status: int, message: str, hint: str) -> int:
     """Say why a call cannot be made, and return the exit status."""
     pipes = HostPipes(streaming=False)
-    pipes.error(message.encode())
+    pipes.error(message.encode("utf-8", "replace"))
     pipes.error(hint.encode())
     pipes.close()
     return status

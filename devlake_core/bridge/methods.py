@@ -12,11 +12,11 @@ from devlake_core.plugin.clean import clean
 from devlake_core.plugin.connect import try_connection
 from devlake_core.plugin.guard import put_back
 from devlake_core.redaction import redact
-from devlake_core.runner.job import VERBS
 from devlake_core.runner.perform import scope_config
 from devlake_core.runner.runtime import surrounded
 
 from .arguments import read
+from .call import METHODS, SUBTASKS
 from .documents import document, one_line, without_nulls
 from .output import Output
 from .rows import connection_row, connection_values, fitted, scope_row
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "SUBTASKS", "Output", "answer"]
 
 log = logging.getLogger(__name__)
-
-SUBTASKS = VERBS
-METHODS = ("plugin-info", "test-connection", "remote-scopes", "make-pipeline", *SUBTASKS)
 
 _LEVELS = {
     "panic": logging.CRITICAL,

@@ -20,13 +20,18 @@ import re
 import select
 import time
 
+from .call import seconds_of
+
 CHUNK = 4096
 LONGEST_LOG = 16 << 10
-LONGEST_RESULT = 4 << 20
 ERRORS = 200
 """How many lines the server's error text has at most: the last ones."""
 
+HOST_SECONDS = 60.0
+"""How long a host may leave results unread."""
+
 _FIONREAD = 0x541B
+_LARGEST = (1 << 63) - 1  # of Go's int
 _LOG_QUEUE = 1 << 20
 _LOG_PATIENCE = 5.0
 _BURST, _RATE = 20, 5.0
@@ -54,8 +59,7 @@ HOSTED = is_channel(3)
 def printable(line: bytes) -> bytes:
     """Return a line of a log as it may be shown: one line, no control characters, not too long."""
     if len(line) > LONGEST_LOG:
-        cut = len(line) - LONGEST_LOG
-        line = line[:LONGEST_LOG] + b" ... (%d bytes cut)" % cut
+        line = line[:LONGEST_LOG] + b" ... (cut)"
     line = _ESCAPES.sub(b"", line).translate(None, _CONTROLS)
     return line.decode("utf-8", "replace").encode()
 
@@ -96,8 +100,8 @@ class Pipe:
         """Return for how many seconds nothing could be written."""
         return 0.0 if self.blocked_since is None else time.monotonic() - self.blocked_since
 
-    def finish(self, until: float) -> None:
-        """Write what is queued and wait until it was read, or until the time is up."""
+    def finish(self, until: float) -> bool:
+        """Write what is queued, wait until it was read or the time is up, and say if it was."""
         poll = select.poll()
         poll.register(self.number, select.POLLOUT)
         while self.queue and time.monotonic() < until:
@@ -109,6 +113,7 @@ class Pipe:
             if poll.poll(0):
                 self.lose()
             time.sleep(0.0005)
+        return not (self.gone or self.queue or self._unread())
 
     def _unread(self) -> int:
         try:
@@ -136,6 +141,7 @@ class HostPipes:
         self._dropped = 0
         self._merged: list[int] | None = None
         self._tokens, self._filled = float(_BURST), time.monotonic()
+        self.patience = seconds_of("DEVLAKE_HOST_SECONDS", HOST_SECONDS)
         self._last = time.monotonic()
 
     def gone(self) -> bool:
@@ -166,7 +172,7 @@ class HostPipes:
     def progress(self, increment: int, current: int, total: int) -> None:
         """Write how far a subtask is; what comes too fast is merged, the last values win."""
         before = 0 if self._merged is None else self._merged[0]
-        self._merged = [before + increment, current, total]
+        self._merged = [min(n, _LARGEST) for n in (before + increment, current, total)]
         self.tick()
 
     def tick(self, *, last: bool = False) -> None:
@@ -187,21 +193,32 @@ class HostPipes:
         elif now - self._last >= 1.0:
             self.result(b"{}")
 
-    def close(self, poison: bytes = b"") -> None:
-        """Write what is left, in the order that the host survives, and wait until it was read."""
-        until = time.monotonic() + _CLOSING
+    def flush(self) -> bool:
+        """Write what is left of the results, and say whether the host has read all of them."""
+        self.tick(last=True)
+        return self.results.finish(time.monotonic() + self.patience)
+
+    def close(self, poison: bytes = b"", *, hurry: bool = False) -> None:
+        """Write what is left, in the order that the host survives, and wait until it was read.
+
+        Args:
+            poison: a last line of results that makes the host fail.
+            hurry: not to wait long for a host that may read no more.
+        """
+        until = time.monotonic() + (min(_CLOSING, self.patience) if hurry else self.patience)
         self.tick(last=True)
         self.results.finish(until)
         if poison:
             self.results.add(poison + b"\n")
-        if self._dropped:
-            self.logs.add(b"(%d lines were dropped: the host did not read)\n" % self._dropped)
+            self.results.finish(until)
         errors = Pipe(2)
         if self._errors:
             errors.add(b"".join(line + b"\n" for line in self._errors[:-1]))
             errors.finish(until)
             errors.add(self._errors[-1] + b"\n")
-        for pipe in (self.logs, self.results, errors):
-            pipe.finish(until)
+            errors.finish(until)
+        if self._dropped:
+            self.logs.add(b"(%d lines were dropped: the host did not read)\n" % self._dropped)
+        self.logs.finish(time.monotonic() + _CLOSING)
         if self._errors:
             time.sleep(_SETTLE)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
 from . import place
 from .pipes import HostPipes
 from .start import connect
-from .supervisor import Call, Supervisor
+from .supervisor import Supervisor
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from .call import Call
     from .place import Manifest
 
 
@@ -96,12 +99,16 @@ class _Held(HostPipes):
         """Keep a line."""
         self._held.append(line)
 
-    def close(self, poison: bytes = b"") -> None:
+    def flush(self) -> bool:
+        """Write nothing yet."""
+        return not self._open or super().flush()
+
+    def close(self, poison: bytes = b"", *, hurry: bool = False) -> None:
         """Pass nothing on yet."""
         if self._open:
             for line in self._held:
                 super().result(line)
-            super().close(poison)
+            super().close(poison, hurry=hurry)
 
     def forget(self) -> str:
         """Forget the answer, and return the first line of its error text."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 import _socket
 import fcntl
 import os
-import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from signal import SIGKILL
 
 from . import place, wire
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
+    from .call import Call
     from .place import Manifest
-    from .supervisor import Call
 
 CONNECT_SECONDS = 0.05
 ACCEPT_SECONDS = 1.0
@@ -49,7 +50,7 @@ class Link:
     def kill(self) -> None:
         """End a keeper of our own that ends nothing itself."""
         if self._child:
-            os.kill(self._child, signal.SIGKILL)
+            os.kill(self._child, SIGKILL)
 
     def close(self) -> None:
         """Close everything; a keeper of our own ends by that."""

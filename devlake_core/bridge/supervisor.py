@@ -13,17 +13,18 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .call import seconds_of
 from .pipes import LONGEST_LOG, HostPipes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from typing import Any
 
+    from .call import Call
     from .start import Link
 
-SUBTASKS = ("collect", "extract", "convert")
 SECONDS = {
     "plugin-info": 30.0,
     "test-connection": 60.0,
@@ -34,50 +35,17 @@ SECONDS = {
 
 SILENT_SECONDS = 1800.0
 GRACE_SECONDS = 5.0
-HOST_SECONDS = 60.0
 
+_UNREAD = "the host does not read what it asked for"
 _POISON = b'{"current":"cancelled"}'
 _BACKLOG = 1 << 20
+_REST_SECONDS = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class Call:
-    """Be one call of a method.
-
-    Attributes:
-        plugin: the plugin's name.
-        method: what it shall do.
-        arguments: the texts after the method.
-        path: the file that the server shall execute in later calls.
-        legacy: the plugin's ``main.py``, if it is no distribution.
-    """
-
-    def __init__(self, plugin: str, method: str, arguments: list[str], *, path: str = "") -> None:
-        self.plugin, self.method, self.arguments = plugin, method, arguments
-        self.path = path
-        self.legacy = ""
-
-    def request(self, environ: Mapping[str, str]) -> dict[str, Any]:
-        """Return what a keeper is sent."""
-        umask = os.umask(0o022)
-        os.umask(umask)
-        return {
-            "do": "call",
-            "plugin": self.plugin,
-            "method": self.method,
-            # A server passes bytes; what is no UTF-8 among them is found by the worker.
-            "arguments": [os.fsencode(item).decode("latin-1") for item in self.arguments],
-            "path": self.path,
-            "legacy": self.legacy,
-            "environment": dict(environ),
-            "folder": os.getcwd(),
-            "umask": umask,
-        }
 
 
 def run(call: Call, link: Link, pipes: HostPipes | None = None) -> int:
     """Have a call done over a link to a keeper, and return the exit status."""
-    supervisor = Supervisor(call, pipes or HostPipes(streaming=call.method in SUBTASKS))
+    supervisor = Supervisor(call, pipes or HostPipes(streaming=call.is_subtask))
     return supervisor.run(link)
 
 
@@ -87,10 +55,8 @@ class Supervisor:
     def __init__(self, call: Call, pipes: HostPipes) -> None:
         self.call, self.pipes = call, pipes
         self.grace = seconds_of("DEVLAKE_GRACE_SECONDS", GRACE_SECONDS)
-        self.patience = seconds_of("DEVLAKE_HOST_SECONDS", HOST_SECONDS)
         self.why = ""
         self.status = 0
-        self._is_subtask = call.method in SUBTASKS
         self._secrets: list[bytes] = []
         self._declared: int | None = None
         self._ended: dict[str, Any] | None = None
@@ -111,14 +77,15 @@ class Supervisor:
             while self._ended is None:
                 self._turn(wake)
             self._read_rest()
+            self._conclude()
+            poison = _POISON if self.call.is_subtask and self.why == "cancel" else b""
+            # A signal that comes now must not keep the host from reading this.
+            self.pipes.close(poison, hurry=bool(self.why))
         finally:
             signal.set_wakeup_fd(-1)
             for number, handler in before.items():
                 signal.signal(number, handler)
             link.close()
-        self._conclude()
-        poison = _POISON if self._is_subtask and self.why == "cancel" else b""
-        self.pipes.close(poison)
         return self.status
 
     def _turn(self, wake: int) -> None:
@@ -139,6 +106,8 @@ class Supervisor:
             self._last_word = now
             self._read(link.out, "out")
         if link.log in events:
+            if link.out >= 0 and self._is_ready(link.out):
+                self._read(link.out, "out")
             self._read(link.log, "log")
         if link.connection.fileno() in events:
             self._hear()
@@ -148,7 +117,7 @@ class Supervisor:
         self.pipes.tick()
         if self.pipes.gone():
             self._cancel("host", 74)
-        elif self.pipes.results.blocked() > self.patience:
+        elif self.pipes.results.blocked() > self.pipes.patience:
             self._cancel("unread", 74)
         elif self._overdue(now):
             self._cancel("deadline", 124)
@@ -167,7 +136,7 @@ class Supervisor:
             self._poll.modify(self._link.out, 0 if full else select.POLLIN)
 
     def _overdue(self, now: float) -> bool:
-        if self._is_subtask:
+        if self.call.is_subtask:
             limit = seconds_of("DEVLAKE_SILENT_SECONDS", SILENT_SECONDS)
             return now - self._last_word > limit
         limit = seconds_of("DEVLAKE_CALL_SECONDS", SECONDS.get(self.call.method, 300.0))
@@ -204,7 +173,6 @@ class Supervisor:
         tail += data
         if b"\n" not in data:
             if which == "log" and len(tail) > 2 * LONGEST_LOG:
-                # The rest of the line is cut, but counted.
                 del tail[2 * LONGEST_LOG :]
             return
         *lines, rest = tail.split(b"\n")
@@ -215,19 +183,21 @@ class Supervisor:
 
     def _read_rest(self) -> None:
         """Read what the worker left in its pipes; what it started may hold them open a while."""
-        until = time.monotonic() + 1.0
+        until = time.monotonic() + _REST_SECONDS
         for number, which in ((self._link.out, "out"), (self._link.log, "log")):
-            if number < 0:
-                continue
-            poll = select.poll()
-            poll.register(number, select.POLLIN)
             while getattr(self._link, which) >= 0 and time.monotonic() < until:
-                if not poll.poll(50):
+                if not self._is_ready(number, 50):
                     break
                 self._read(number, which)
         for which, tail in self._tails.items():
             if tail and which == "log":
                 self._print(bytes(tail))
+
+    @staticmethod
+    def _is_ready(number: int, milliseconds: int = 0) -> bool:
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(milliseconds))
 
     def _take(self, line: bytes) -> None:
         """Take a line of the worker's: a letter for its kind, then what it says."""
@@ -258,7 +228,9 @@ class Supervisor:
     def _conclude(self) -> None:
         """Find out how the call ended, and say so where nobody else did."""
         ended, call = self._ended or {}, self.call
-        what = f"{call.plugin} {call.method}"
+        what = str(call)
+        if ended.get("left"):
+            self.pipes.log(b"what the plugin had started and left running was ended")
         if self.why:
             self._say_why(what)
         elif ended.get("lost"):
@@ -266,7 +238,8 @@ class Supervisor:
         elif ended["signal"]:
             number = ended["signal"]
             name = signal.Signals(number).name
-            why = "killed, probably out of memory" if number == signal.SIGKILL else "it crashed"
+            killed = number == signal.SIGKILL
+            why = "killed, probably out of memory" if killed else "it crashed"
             self._fail(
                 128 + number,
                 f"{what}: its process died of {name}: {why}",
@@ -281,6 +254,8 @@ class Supervisor:
             )
         else:
             self.status = self._declared
+            if not self.status and not self.pipes.flush():
+                self._fail(74, f"{what}: {_UNREAD}", "")
 
     def _say_why(self, what: str) -> None:
         if self.why == "cancel":
@@ -292,23 +267,14 @@ class Supervisor:
                 "set DEVLAKE_SILENT_SECONDS (subtasks) or DEVLAKE_CALL_SECONDS for more",
             )
         else:
-            self._fail(74, f"{what}: the host does not read what it asked for", "")
+            self._fail(74, f"{what}: {_UNREAD}", "")
 
     def _fail(self, status: int, message: str, hint: str) -> None:
         self.status = status
-        self.pipes.error(self._redacted(message.encode()))
+        self.pipes.error(self._redacted(message.encode("utf-8", "replace")))
         if hint:
             self.pipes.error(hint.encode())
 
 
 def _noted(_number: int, _frame: Any) -> None:
     """Do nothing: the number is in the wake-up pipe already."""
-
-
-def seconds_of(name: str, default: float) -> float:
-    """Return the seconds that a variable sets; what is no positive number sets nothing."""
-    try:
-        found = float(os.environ.get(name, ""))
-    except ValueError:
-        return default
-    return found if found > 0 else default

@@ -7,8 +7,8 @@ no versions to negotiate. A line ends with a newline and has at most ``LIMIT`` b
 ``ACCEPTED`` once the worker runs, and at the end with ``{"exit": status, "signal": number,
 "left": whether other processes of the worker had to be ended}``. ``{"cancel": seconds}`` or the
 end of the connection asks it to stop the worker, and to kill it after those seconds. To the
-service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line),
-``{"do": "retire"}`` (finish, then end) and ``{"do": "stop"}`` (end), to the service
+service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line) and
+``{"do": "stop"}`` (end), to the service ``{"do": "retire"}`` (finish, then end) and
 ``{"do": "load", "plugin": name}``.
 """
 
@@ -17,10 +17,11 @@ from __future__ import annotations
 import _socket
 import json
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 LIMIT = 16 << 20
 ACCEPTED = b"\n"
@@ -75,6 +76,7 @@ class Lines:
     def __init__(self, connection: Any, *, descriptors: int = 0) -> None:
         self._connection = connection
         self._buffer = bytearray()
+        self._most = descriptors
         self._room = _socket.CMSG_SPACE(descriptors * _INT) if descriptors else 0
         self.descriptors: list[int] = []
         self.ended = False
@@ -83,7 +85,7 @@ class Lines:
         """Read once and return the messages that are whole now.
 
         Raises:
-            Nonsense: a line is too long, or no JSON object.
+            Nonsense: a line is too long or no JSON object, or too many descriptors came.
             OSError: the other end is gone.
         """
         if self._room:
@@ -96,6 +98,9 @@ class Lines:
                         int.from_bytes(packed[at : at + _INT], sys.byteorder)
                         for at in range(0, len(packed) - _INT + 1, _INT)
                     ]
+            if len(self.descriptors) > self._most:
+                text = "too many descriptors came on the socket"
+                raise Nonsense(text)
         else:
             data = self._connection.recv(65536)
         self.ended = not data
