@@ -1,0 +1,2 @@
+#!/bin/sh
+cd "$(dirname "$0")" && exec python myplugin/main.py "$@"
