@@ -34,7 +34,9 @@ def main() -> int:
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         devlake = [sys.executable, "-m", "devlake_core.cli.main"]
         shims = f"{place}/shims"
-        status = subprocess.run([*devlake, "bridge", "sync", shims], env=env, check=False).returncode
+        status = subprocess.run(
+            [*devlake, "bridge", "sync", shims], env=env, check=False
+        ).returncode
         if status:
             return status
         scope = {"id": str(top), "name": top.name, "path": str(top)}
