@@ -92,8 +92,11 @@ class LongText(TypeDecorator[str]):
         return _text(dialect, long=True)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Return the text of a string, URL, path or other value."""
-        return None if value is None else str(value)
+        """Return the text of a string, URL, path, pattern or other value."""
+        if value is None:
+            return None
+        # A compiled pattern, for one, has its text in its JSON form alone.
+        return str(value if isinstance(value, str) else to_jsonable_python(value, fallback=str))
 
 
 class RawBytes(TypeDecorator[bytes]):
