@@ -61,13 +61,13 @@ def _declare(module_name: str) -> None:
     parts = module_name.split(".")
     module, package = sys.modules.get(module_name), sys.modules.get(parts[0])
     file = getattr(module, "__file__", None)
-    if len(parts) == 1 or file is None or hasattr(package, DECLARATION):
+    if len(parts) == 1 or file is None:
         return
     inner = Path(file).resolve().parents[len(parts) - 2]
     project = inner.parent
     if not (project / "run.sh").is_file() or re.fullmatch(r"\w+", project.name, re.ASCII) is None:
         return
-    if project.name != inner.name:
+    if project.name != inner.name and getattr(package, DECLARATION, project.name) == project.name:
         setattr(package, DECLARATION, project.name)
         if Path(file).name == "main.py":
             setattr(module, DECLARATION, inner.name)
