@@ -76,9 +76,7 @@ def start(plugin: Plugin) -> NoReturn:
 def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -> int:
     if method not in METHODS:
         return refuse(2, f"there is no method {method[:64]!r}", f"methods: {', '.join(METHODS)}")
-    shim = program.with_name("run.sh")
-    path = str(shim if shim.exists() else program)
-    wanted = Call(plugin.name, method, arguments, path=path)
+    wanted = Call(plugin.name, method, arguments, path=str(_executable(program)))
     if threading.active_count() > 1:
         # A process with threads is not forked: they could hold locks that nobody frees.
         wanted.legacy = str(program)
@@ -91,3 +89,12 @@ def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -
     host.add(plugin)
     keeper = Keeper(functools.partial(work, host=host))
     return run(wanted, forked_keeper(wanted, keeper.serve_one))
+
+
+def _executable(program: Path) -> Path:
+    """Return what the server shall execute: the ``run.sh`` of a pydevlake plugin, or its program.
+
+    The file is beside the ``main.py``, or beside the package that it is in.
+    """
+    shims = [folder / "run.sh" for folder in program.parents[:2]]
+    return next((shim for shim in shims if shim.is_file()), program)
