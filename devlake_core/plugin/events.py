@@ -128,7 +128,8 @@ def guard(failed: Failed) -> Callable[[Guest, str, HookImpl], Callable[..., Any]
     """Return what puts a guard around an implementation.
 
     An error of ``devlake_core.errors`` is meant and goes on its way; anything else is a mistake
-    of the guest, told to ``failed``, and the other implementations run on.
+    of the guest, told to ``failed``, and the other implementations run on. A guest that is marked
+    as broken is called no more.
     """
 
     def wrap(guest: Guest, hook: str, impl: HookImpl) -> Callable[..., Any]:
@@ -139,6 +140,8 @@ def guard(failed: Failed) -> Callable[[Guest, str, HookImpl], Callable[..., Any]
 
         @wraps(function)
         def plain(*args: Any, **kwargs: Any) -> Any:
+            if guest.record.state == "broken":
+                return None
             try:
                 return _checked(hook, function(*args, **kwargs))
             except DevlakeError:
@@ -149,8 +152,10 @@ def guard(failed: Failed) -> Callable[[Guest, str, HookImpl], Callable[..., Any]
 
         @wraps(function)
         def around(*args: Any, **kwargs: Any) -> Any:
-            guest: Any = function(*args, **kwargs)
-            return (yield from _around(guest, tell))
+            if guest.record.state == "broken":
+                return (yield)
+            halves: Any = function(*args, **kwargs)
+            return (yield from _around(halves, tell))
 
         return around if impl.wrapper else plain
 

@@ -235,11 +235,11 @@ class Host:
     def _shared_failed(self, record: PluginRecord, hook: str, error: BaseException) -> None:
         failure = _failure(record, hook, error)
         if self._strict:
+            # As for one that is broken before the run: the installation is to be mended.
+            failure.exit_code = PluginLoadError.default_exit_code
             raise failure from error
-        if record.state != "broken":
-            # Said once: the hook may be called for each request of a run.
-            log.warning("%s", failure.message)
-            log.debug("%s", failure.message, exc_info=error)
+        log.warning("%s", failure.message)
+        log.debug("%s", failure.message, exc_info=error)
         record.mark_broken("hook", failure.message, f"ask the author of {record.source}")
 
 

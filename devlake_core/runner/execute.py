@@ -85,7 +85,6 @@ class _Execution:
         self.cancel.check()
         plugin = self._plugin = self.host.load(job.plugin)
         record = self.host.record(job.plugin)
-        self.outcome.warnings += left_out(self.host)
         hooks = self.host.runtime_hooks(job.plugin)
         store = Store.open(self.task.url)
         self._stack.callback(store.close)
@@ -109,6 +108,8 @@ class _Execution:
 
     def close(self) -> None:
         """Take the counts and warnings, and close what is open."""
+        # Asked at the end: shared hooks may fail while they are called.
+        self.outcome.warnings += left_out(self.host)
         if self._ctx is not None:
             self.outcome.counts = Counter({k: n for k, n in self._ctx.counts.items() if n})
             self.outcome.warnings += [redact(clean(text, 1000)) for text in self._ctx.warnings]
