@@ -22,6 +22,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 
+from devlake_core import forking
 from devlake_core.errors import RequestError
 
 from .address import check, origin, without_query
@@ -84,6 +85,7 @@ class _Adapter(HTTPAdapter):
 
 def new_session() -> requests.Session:
     """Return a session that takes nothing from its surroundings."""
+    forking.check("an HTTP session")
     session = requests.Session()
     # No credentials from ~/.netrc, no proxy that nobody named here.
     session.trust_env = False

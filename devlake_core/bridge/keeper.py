@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import selectors
 import signal
 import socket
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import wire
-from .caller import DESCRIPTORS, Caller, has_left, is_call, kill_session, resident_pages
+from .call import seconds_of
+from .loop import Loop, Talk
+from .process import die_with, kill_session, resident_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,45 @@ if TYPE_CHECKING:
     Work = Callable[[dict[str, Any], int, int], NoReturn]
 
 FORKS = 10_000
-AGE = 24 * 3600.0
+AGE_SECONDS = 24 * 3600.0
 GROWTH = 1.5
 """After so many forks or seconds, or when its memory has grown so much, a keeper retires."""
 
+DESCRIPTORS = 2
+"""How many descriptors come with a call: the write ends of two pipes."""
+
 _STOP_GRACE = 5.0
+_LONGEST_GRACE = 3600.0
 
 
-class Keeper:
+class Caller(Talk):
+    """Be a connection, and the call that came on it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection, DESCRIPTORS)
+        self.method = ""
+        self.pid = 0
+        self.began = time.monotonic()
+        self.kill_at: float | None = None
+
+    def has_left(self) -> bool:
+        """Say whether the caller has given up waiting, and does the call elsewhere."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def cancel(self, grace: float) -> None:
+        """Ask the worker to end, and have it killed after so many seconds."""
+        if self.pid and self.kill_at is None:
+            self.kill_at = time.monotonic() + grace
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+
+
+class Keeper(Loop):
     """Serve calls.
 
     Args:
@@ -44,23 +76,18 @@ class Keeper:
     """
 
     def __init__(self, work: Work, *, plugin: str = "", idle: float = 600.0) -> None:
+        super().__init__()
         self._work = work
         self._plugin, self._idle = plugin, idle
-        self._callers: dict[int, Caller] = {}
-        self._listener: socket.socket | None = None
-        self._path = ""
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._oldest = seconds_of("DEVLAKE_RECYCLE_SECONDS", AGE_SECONDS)
         self._born = self._used = time.monotonic()
-        self._forks = 0
-        self._memory = 0
-        self._term = False
+        self._forks = self._first_pages = self._pages = 0
 
     def serve_one(self, connection: socket.socket) -> None:
         """Do what is asked on one connection, and return when it is done."""
-        with self._signals():
-            self._take(connection)
-            while self._callers:
+        with self.woken():
+            self.take(connection)
+            while self.talks:
                 self._turn()
 
     def serve(self, listener: socket.socket, path: str) -> None:
@@ -70,212 +97,128 @@ class Keeper:
             listener: listens at ``path``.
             path: the socket's file; it is removed before the last call is taken.
         """
-        self._listener, self._path = listener, path
-        listener.setblocking(False)
-        self._selector.register(listener, selectors.EVENT_READ)
+        self.listen(listener, path)
         # Pages that live longer than any worker stay shared with all of them.
         gc.collect()
         gc.freeze()
-        self._memory = resident_pages()
-        with self._signals():
-            while self._callers or self._listening():
+        self._first_pages = self._pages = resident_pages()
+        with self.woken():
+            while self.listening or self._at_work():
                 self._turn()
-                if self._listening() and self._is_time():
-                    self._retire()
+                if self.signal or self._is_time():
+                    # Who is not served any more finds no socket, or no answer, and runs cold.
+                    self.deafen()
 
-    def _listening(self) -> bool:
-        return self._listener is not None
+    def new_talk(self, connection: socket.socket) -> Talk:
+        """Return what stands for a new connection."""
+        return Caller(connection)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Any:
-        self._selector.register(self._wake, selectors.EVENT_READ)
-        handled = {signal.SIGCHLD: _noted, signal.SIGTERM: self._terminated}
-        before = {number: signal.signal(number, handler) for number, handler in handled.items()}
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(-1)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def heard(self, talk: Talk, message: dict[str, Any]) -> None:
+        """Do what a message asks for."""
+        caller = cast("Caller", talk)
+        do = message.get("do")
+        if "cancel" in message:
+            caller.cancel(_grace(message["cancel"]))
+        elif do == "call" and not caller.pid:
+            self._fork(caller, message)
+        elif do == "status":
+            caller.say(wire.encode(self._status()))
+        elif do == "stop":
+            self.signal = signal.SIGTERM
+            for other in self._at_work():
+                other.cancel(_STOP_GRACE)
+            caller.say(wire.encode({"ok": True}))
 
-    def _terminated(self, _number: int, _frame: Any) -> None:
-        self._term = True
+    def ended(self, talk: Talk) -> None:
+        """End the call of a caller that is gone."""
+        caller = cast("Caller", talk)
+        if caller.pid:
+            # The end of the connection would be reported again and again.
+            self.unwatch(caller.connection.fileno())
+            caller.cancel(_STOP_GRACE)
+        else:
+            self.drop(caller)
+
+    def _at_work(self) -> list[Caller]:
+        return [caller for caller in cast("list[Caller]", self.talks) if caller.pid]
 
     def _turn(self) -> None:
-        for key, _ in self._selector.select(self._patience()):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.fd == self._wake:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake, 4096)
-            elif key.fd in self._callers:
-                self._hear(self._callers[key.fd])
-        self._reap()
         now = time.monotonic()
-        for caller in list(self._callers.values()):
-            if caller.kill_at is not None and now >= caller.kill_at:
+        ends = [caller.kill_at for caller in self._at_work() if caller.kill_at is not None]
+        self.turn(max(0.01, min([1.0, *(end - now for end in ends)])))
+        now = time.monotonic()
+        for caller in self._at_work():
+            pid, status = os.waitpid(caller.pid, os.WNOHANG)
+            if pid:
+                self._finish(caller, status)
+            elif caller.kill_at is not None and now >= caller.kill_at:
                 kill_session(caller.pid)
-        if self._term and self._listening():
-            self._retire()
 
-    def _patience(self) -> float:
-        waits = [c.kill_at - time.monotonic() for c in self._callers.values() if c.kill_at]
-        return max(0.01, min([1.0, *waits]))
+    def _finish(self, caller: Caller, status: int) -> None:
+        left = kill_session(caller.pid)
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        code = 0 if number else os.WEXITSTATUS(status)
+        caller.say(wire.encode({"exit": code, "signal": number, "left": left}))
+        self.drop(caller)
+        self._used = time.monotonic()
 
     def _is_time(self) -> bool:
         now = time.monotonic()
-        if self._callers:
-            self._used = now
-        elif now - self._used > self._idle:
-            return True
-        # A few hundred calls apart is often enough for the memory.
-        grown = self._forks % 200 == 199 and resident_pages() > GROWTH * self._memory
-        return self._forks >= FORKS or now - self._born > AGE or grown
-
-    def _retire(self) -> None:
-        """Take no further call: who comes from here on finds no socket and runs cold."""
-        listener = self._listener
-        assert listener is not None
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-        # Whoever came before it was removed is served.
-        while self._accept():
-            pass
-        self._selector.unregister(listener)
-        listener.close()
-        self._listener = None
-
-    def _accept(self) -> bool:
-        assert self._listener is not None
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return False
-        if wire.same_user(connection, os.geteuid()):
-            self._take(connection)
-        else:
-            connection.close()
-        return True
-
-    def _take(self, connection: socket.socket) -> None:
-        # What we answer fits into an empty buffer; who does not read it must not stop us.
-        connection.setblocking(False)
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._callers[connection.fileno()] = Caller(connection)
-
-    def _hear(self, caller: Caller) -> None:
-        try:
-            messages = caller.lines.read()
-        except BlockingIOError:
-            return
-        except (OSError, wire.Nonsense):
-            messages, caller.lines.ended = [], True
-        for message in messages:
-            self._do(caller, message)
-        if caller.lines.ended and caller.connection.fileno() in self._callers:
-            if caller.pid:
-                # The end of the connection would be reported again and again.
-                with contextlib.suppress(KeyError):
-                    self._selector.unregister(caller.connection)
-                self._cancel(caller, _STOP_GRACE)
-            else:
-                self._drop(caller)
-
-    def _do(self, caller: Caller, message: dict[str, Any]) -> None:
-        if "cancel" in message:
-            self._cancel(caller, float(message["cancel"]))
-        elif message.get("do") == "call" and not caller.pid:
-            self._fork(caller, message)
-        elif message.get("do") == "status":
-            self._say(caller, self._status())
-        elif message.get("do") in {"retire", "stop"}:
-            self._term = True
-            for other in self._callers.values() if message["do"] == "stop" else ():
-                self._cancel(other, _STOP_GRACE)
-            self._say(caller, {"ok": True})
+        return (
+            (not self._at_work() and now - self._used > self._idle)
+            or now - self._born > self._oldest
+            or self._forks >= FORKS
+            or not self.can_be_found()
+            or self._pages > GROWTH * self._first_pages > 0
+        )
 
     def _fork(self, caller: Caller, request: dict[str, Any]) -> None:
         descriptors = caller.lines.descriptors
-        if len(descriptors) != DESCRIPTORS or not is_call(request):
-            self._drop(caller)
+        if len(descriptors) != DESCRIPTORS or not _is_call(request) or caller.has_left():
+            self.drop(caller)
             return
-        if has_left(caller.connection):
-            self._drop(caller)
-            return
-        caller.method = str(request["method"])
+        caller.method = request["method"]
         self._forks += 1
+        self._pages = resident_pages()
         self._used = caller.began = time.monotonic()
+        keeper = os.getpid()
         try:
-            pid = os.fork()
-        except OSError:
-            self._drop(caller)
+            caller.pid = os.fork()
+        except OSError as error:
+            if not self.listening:
+                self._refuse(caller, error)
+            # A warm call has not begun, so it is tried cold.
+            self.drop(caller)
             return
-        if pid == 0:
-            self._become_worker(request, *descriptors)
-        caller.pid = pid
+        if caller.pid == 0:
+            self._become_worker(keeper, request, *descriptors)
         for number in descriptors:
             os.close(number)
         descriptors.clear()
-        self._send(caller, wire.ACCEPTED)
+        caller.say(wire.ACCEPTED)
 
-    def _become_worker(self, request: dict[str, Any], out: int, log: int) -> None:
+    def _refuse(self, caller: Caller, error: OSError) -> None:
+        """Say in a worker's place why there is none."""
+        message = f"no process can be started for the call: {error.strerror}"
+        os.write(caller.lines.descriptors[0], f"E{message}\nX75\n".encode())
+        caller.say(wire.encode({"exit": 75, "signal": 0}))
+
+    def _become_worker(self, keeper: int, request: dict[str, Any], out: int, log: int) -> None:
         try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            # Their objects must not close what later has the same numbers.
-            for caller in self._callers.values():
-                caller.connection.detach()
-            if self._listener is not None:
-                self._listener.detach()
+            # What it would end; here for the case that it is killed itself.
+            die_with(keeper, signal.SIGKILL)
+            self.release()
             self._work(request, out, log)
         except BaseException:
-            os.write(2, traceback.format_exc().encode())
+            os.write(log, traceback.format_exc().encode())
         finally:
             os._exit(70)
-
-    def _cancel(self, caller: Caller, grace: float) -> None:
-        if caller.pid and caller.kill_at is None:
-            caller.kill_at = time.monotonic() + grace
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(caller.pid, signal.SIGTERM)
-
-    def _reap(self) -> None:
-        for caller in list(self._callers.values()):
-            if not caller.pid:
-                continue
-            pid, status = os.waitpid(caller.pid, os.WNOHANG)
-            if not pid:
-                continue
-            left = kill_session(pid)
-            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            code = 0 if number else os.WEXITSTATUS(status)
-            self._say(caller, {"exit": code, "signal": number, "left": left})
-            self._drop(caller)
-
-    def _say(self, caller: Caller, message: dict[str, Any]) -> None:
-        self._send(caller, wire.encode(message))
-
-    def _send(self, caller: Caller, data: bytes) -> None:
-        # A caller that is gone is noticed when its connection ends.
-        with contextlib.suppress(OSError):
-            caller.connection.send(data)
-
-    def _drop(self, caller: Caller) -> None:
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(caller.connection)
-        self._callers.pop(caller.connection.fileno(), None)
-        for number in caller.lines.descriptors:
-            os.close(number)
-        caller.connection.close()
 
     def _status(self) -> dict[str, Any]:
         now = time.monotonic()
         workers = [
             {"pid": c.pid, "method": c.method, "seconds": round(now - c.began, 1)}
-            for c in self._callers.values()
-            if c.pid
+            for c in self._at_work()
         ]
         idle = 0.0 if workers else round(now - self._used, 1)
         return {
@@ -287,8 +230,17 @@ class Keeper:
         }
 
 
-def _noted(_number: int, _frame: Any) -> None:
-    """Do nothing: the wake-up pipe has it."""
+def _grace(given: Any) -> float:
+    """Return the seconds that a message gives a worker; what is no number gives it none."""
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    return given if is_number and 0 <= given <= _LONGEST_GRACE else 0.0
+
+
+def _is_call(request: dict[str, Any]) -> bool:
+    """Say whether a message asks for a call and says all that a worker needs."""
+    kinds = {"plugin": str, "method": str, "path": str, "folder": str, "umask": int}
+    kinds |= {"arguments": list, "environment": dict}
+    return all(isinstance(request.get(name), kind) for name, kind in kinds.items())
 
 
 def main() -> None:

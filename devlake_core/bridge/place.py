@@ -9,10 +9,12 @@ import json
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Any
+import time
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
 MANIFEST = "runner.json"
 INFO = "plugin-info.json"
@@ -78,6 +80,15 @@ class Manifest:
         self._paths: list[str] = values["paths"]
         self._sources: list[str] = values.get("sources", [])
         self.key = self.fresh_key()
+
+    def is_stale(self) -> bool:
+        """Say whether something that is installed has changed since this was read."""
+        return self.fresh_key() != self.key
+
+    def changed_within(self, seconds: float) -> bool:
+        """Say whether something that is installed changed within the last seconds."""
+        times = [os.stat(path).st_mtime for path in self._paths if os.path.exists(path)]
+        return time.time() - max(times, default=0.0) < seconds
 
     def fresh_key(self) -> str:
         """Return the key of this moment."""

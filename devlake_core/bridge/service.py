@@ -8,28 +8,27 @@ or in a call hurts nobody but its keeper or its worker.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import fcntl
 import functools
-import gc
-import importlib
-import json
 import logging
 import os
-import resource
-import selectors
 import signal
 import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from devlake_core import forking
+
 from . import place, wire
-from .keeper import Keeper
-from .supervisor import seconds_of
+from .call import seconds_of
+from .loading import Child, keep, preload, unfit
+from .loop import Loop, Talk, listen
+from .process import die_with, hide
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from devlake_core.plugin.manager import Host
 
 log = logging.getLogger(__name__)
@@ -38,61 +37,35 @@ IDLE_SECONDS = 600.0
 """After how many seconds without a call a keeper ends; the service does when it has none."""
 
 _AFTER_THE_LAST = 1.5
-_STALE_SECONDS = 10.0
+_LOOK_SECONDS = 10.0
 _LOAD_SECONDS = 40.0
 _PAUSE_SECONDS = 60.0
 _DEATHS = 3
 _STOP_SECONDS = 7.0
 _ASK_SECONDS = 0.05
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
-_SHARED_MODULES = (
-    "devlake_core.bridge.failure",
-    "devlake_core.bridge.methods",
-    "devlake_core.bridge.worker",
-    "devlake_core.domain",
-    "devlake_core.migration",
-    "devlake_core.store",
-    "psycopg",
-    "pymysql",
-    "sqlalchemy.dialects.mysql.pymysql",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "sqlalchemy.dialects.sqlite",
-    "sqlite3",
-)
-"""What calls need, so that all workers share the memory of it."""
 
 
-class _Child:
-    """Be the keeper of one plugin."""
-
-    def __init__(self, plugin: str, pid: int, pipe: int) -> None:
-        self.plugin, self.pid, self.pipe = plugin, pid, pipe
-        self.state, self.reason = "loading", ""
-        self.began = time.monotonic()
-
-
-class Service:
+class Service(Loop):
     """Start keepers when they are asked for, and end with them.
 
     Args:
         manifest: that of the folder of shims.
         folder: where the sockets are.
         host: where the shared hooks are loaded.
+        lock: the descriptor of the lock that says that this service runs.
     """
 
-    def __init__(self, manifest: place.Manifest, folder: str, host: Host) -> None:
-        self._manifest, self._folder, self._host = manifest, folder, host
+    def __init__(self, manifest: place.Manifest, folder: str, host: Host, lock: int) -> None:
+        super().__init__()
+        self._manifest, self._folder, self._host, self._lock = manifest, folder, host, lock
         self._idle = seconds_of("DEVLAKE_IDLE_SECONDS", IDLE_SECONDS)
-        self._children: dict[str, _Child] = {}
+        self._look = min(self._idle, _LOOK_SECONDS)
+        self._children: dict[str, Child] = {}
         self._deaths: dict[str, list[float]] = {}
         self._refused: dict[str, tuple[float, str]] = {}
-        self._callers: dict[int, tuple[socket.socket, wire.Lines]] = {}
-        self._selector = selectors.DefaultSelector()
-        self._wake, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._born = self._busy = self._looked = time.monotonic()
-        self._stale = self._retiring = False
+        self._stale = False
         self._kill_at = 0.0
-        self._signal = 0
 
     def serve(self, listener: socket.socket, plugin: str = "") -> None:
         """Serve until there is nothing to do any more.
@@ -101,46 +74,43 @@ class Service:
             listener: listens on the service's socket.
             plugin: the one to load at once.
         """
-        self._listener = listener
-        listener.setblocking(False)
-        self._selector.register(listener, selectors.EVENT_READ)
-        self._selector.register(self._wake, selectors.EVENT_READ)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._noted)
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        if plugin:
-            self._load(plugin)
-        while not (self._retiring and not self._children):
-            self._turn()
-        self._unlink()
+        self.listen(listener, place.socket_of(self._folder))
+        with self.woken():
+            if plugin:
+                self._load(plugin)
+            while self.listening or self._children:
+                self.turn(0.5)
+                self._reap()
+                self._look_after(time.monotonic())
 
-    def _noted(self, number: int, _frame: Any) -> None:
-        if number != signal.SIGCHLD:
-            self._signal = number
+    def heard(self, talk: Talk, message: dict[str, Any]) -> None:
+        """Do what a message asks for."""
+        answer: dict[str, Any] = {"ok": True}
+        do = message.get("do")
+        if do == "load":
+            self._load(str(message.get("plugin")))
+        elif do == "status":
+            answer = self._status()
+        elif do == "retire":
+            self._retire()
+        elif do == "stop":
+            self._stop()
+        else:
+            answer["ok"] = False
+        talk.say(wire.encode(answer))
 
-    def _turn(self) -> None:
-        for key, _ in self._selector.select(0.5):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.fd == self._wake:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake, 4096)
-            elif key.fd in self._callers:
-                self._hear(key.fd)
-            else:
-                self._reported(key.fd)
-        self._reap()
-        now = time.monotonic()
+    def _look_after(self, now: float) -> None:
+        """End what takes too long, and this service when its time has come."""
         for child in self._children.values():
             if child.state == "loading" and now - child.began > _LOAD_SECONDS:
                 child.reason = f"its import did not end within {_LOAD_SECONDS:g} s"
                 os.kill(child.pid, signal.SIGKILL)
         if self._children:
             self._busy = now
-        if now - self._looked > _STALE_SECONDS:
+        if now - self._looked > self._look:
             self._looked = now
-            self._stale = self._manifest.fresh_key() != self._manifest.key
-        if self._signal:
+            self._stale = self._manifest.is_stale() or not self.can_be_found()
+        if self.signal:
             self._stop()
         elif self._stale or now - self._busy > _AFTER_THE_LAST * self._idle:
             self._retire()
@@ -148,145 +118,92 @@ class Service:
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGKILL)
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return
-        if not wire.same_user(connection, os.geteuid()):
-            connection.close()
-            return
-        connection.setblocking(False)
-        self._selector.register(connection, selectors.EVENT_READ)
-        self._callers[connection.fileno()] = (connection, wire.Lines(connection))
-
-    def _hear(self, number: int) -> None:
-        connection, lines = self._callers[number]
-        try:
-            messages = lines.read()
-        except BlockingIOError:
-            return
-        except (OSError, wire.Nonsense):
-            messages, lines.ended = [], True
-        for message in messages:
-            answer = self._do(message)
-            with contextlib.suppress(OSError):
-                connection.send(wire.encode(answer))
-        if lines.ended:
-            self._selector.unregister(connection)
-            del self._callers[number]
-            connection.close()
-
-    def _do(self, message: dict[str, Any]) -> dict[str, Any]:
-        what = message.get("do")
-        if what == "load":
-            self._load(str(message.get("plugin")))
-        elif what == "status":
-            return self._status()
-        elif what == "retire":
-            self._retire()
-        elif what == "stop":
-            self._stop()
-        else:
-            return {"ok": False}
-        return {"ok": True}
-
     def _load(self, plugin: str) -> None:
         """Fork a keeper for a plugin, unless there is one, or none that works."""
         self._busy = now = time.monotonic()
         refused, _ = self._refused.get(plugin, (0.0, ""))
         known = plugin in self._manifest.plugins
-        if plugin in self._children or self._retiring or not known or now < refused:
+        if plugin in self._children or not self.listening or not known or now < refused:
             return
         self._deaths[plugin] = [t for t in self._deaths.get(plugin, []) if now - t < _PAUSE_SECONDS]
         if len(self._deaths[plugin]) >= _DEATHS:
             self._refuse(plugin, f"its keeper died {_DEATHS} times within a minute")
             return
         reader, writer = os.pipe()
-        pid = os.fork()
+        service = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(reader)
+            os.close(writer)
+            self._refuse(plugin, f"no process can be started for it: {error.strerror}")
+            return
         if pid == 0:
-            self._become_keeper(plugin, writer)
+            os.close(reader)
+            self._become_keeper(service, plugin, writer)
         os.close(writer)
-        self._children[plugin] = _Child(plugin, pid, reader)
-        self._selector.register(reader, selectors.EVENT_READ)
+        child = self._children[plugin] = Child(plugin, pid, reader)
+        self.watch(reader, functools.partial(self._reported, child))
 
     def _refuse(self, plugin: str, reason: str) -> None:
         log.warning("%s runs cold for a while: %s", plugin, reason)
         self._refused[plugin] = (time.monotonic() + _PAUSE_SECONDS, reason)
 
-    def _become_keeper(self, plugin: str, report: int) -> None:
+    def _become_keeper(self, service: int, plugin: str, report: int) -> NoReturn:
+        status = 70
         try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            parent = os.getppid()
             # A keeper without a service cannot be asked for its status, nor be stopped.
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-            if os.getppid() == parent:
-                self._release()
-                _keep(plugin, self._manifest, self._folder, self._host, report, self._idle)
+            die_with(service, signal.SIGTERM)
+            self.release()
+            # A keeper may outlive a service that was killed, and must not be in the next one's way.
+            for number in (self._lock, *(child.pipe for child in self._children.values())):
+                os.close(number)
+            keep(plugin, self._manifest, self._folder, self._host, report, self._idle)
+            status = 0
         except BaseException:
             log.exception("the keeper of %s ended", plugin)
-            logging.shutdown()
-            os._exit(70)
-        os._exit(0)
+        finally:
+            os._exit(status)
 
-    def _release(self) -> None:
-        """Close what is the service's, so that nothing of it closes what is ours later."""
-        for connection, _ in self._callers.values():
-            os.close(connection.detach())
-        os.close(self._listener.detach())
-        self._selector.close()
-        for number in (self._wake, self._wakeup, *(c.pipe for c in self._children.values())):
-            os.close(number)
-
-    def _reported(self, number: int) -> None:
-        child = next((c for c in self._children.values() if c.pipe == number), None)
-        data = os.read(number, 4096)
-        if not data:
-            self._selector.unregister(number)
-        elif child is not None:
-            said = json.loads(data.partition(b"\n")[0])
-            child.state, child.reason = said["state"], said["reason"]
+    def _reported(self, child: Child) -> None:
+        if not child.read():
+            self.unwatch(child.pipe)
 
     def _reap(self) -> None:
         for child in list(self._children.values()):
             pid, status = os.waitpid(child.pid, os.WNOHANG)
             if not pid:
                 continue
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(child.pipe)
+            self.unwatch(child.pipe)
+            while child.read():
+                pass
             os.close(child.pipe)
             del self._children[child.plugin]
             if child.state == "unfit":
                 self._refuse(child.plugin, child.reason)
-            elif child.state == "loading":
-                self._refuse(child.plugin, child.reason or f"it died when loaded ({status})")
+            elif child.state == "loading" and self.listening:
+                how = os.waitstatus_to_exitcode(status)
+                self._refuse(child.plugin, child.reason or f"it died when it was imported ({how})")
             elif status:
                 self._deaths.setdefault(child.plugin, []).append(time.monotonic())
 
     def _retire(self) -> None:
         """Take no further call, and end when those that run have ended."""
-        if not self._retiring:
-            self._retiring = True
-            self._unlink()
+        if self.listening:
+            self.deafen()
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGTERM)
 
     def _stop(self) -> None:
         """End the calls that run, and end."""
-        self._signal = 0
+        self.signal = 0
         if not self._kill_at:
+            self._kill_at = time.monotonic() + _STOP_SECONDS
             for child in self._children.values():
                 self._ask(child, "stop")
             self._retire()
-            self._kill_at = time.monotonic() + _STOP_SECONDS
 
-    def _unlink(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(place.socket_of(self._folder))
-
-    def _ask(self, child: _Child, what: str) -> dict[str, Any]:
+    def _ask(self, child: Child, what: str) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_ASK_SECONDS)
             try:
@@ -320,54 +237,9 @@ class Service:
             "key": self._manifest.key,
             "folder": self._manifest.folder,
             "stale": self._stale,
-            "retiring": self._retiring,
+            "retiring": not self.listening,
             "plugins": sorted(plugins, key=lambda item: str(item["name"])),
         }
-
-
-def _keep(
-    plugin: str, manifest: place.Manifest, folder: str, host: Host, report: int, idle: float
-) -> None:
-    """Load a plugin and serve its calls."""
-    from devlake_core.errors import DevlakeError
-    from devlake_core.runner.legacy import add_legacy
-
-    from .worker import work
-
-    def tell(state: str, reason: str) -> None:
-        os.write(report, json.dumps({"state": state, "reason": reason[:3000]}).encode() + b"\n")
-
-    try:
-        legacy = manifest.plugins[plugin].get("legacy")
-        if legacy:
-            add_legacy(host, legacy)
-        else:
-            host.load(plugin)
-    except DevlakeError as error:
-        tell("unfit", error.message)
-        return
-    threads = len(os.listdir("/proc/self/task"))
-    if threads > 1:
-        tell("unfit", f"it started {threads - 1} threads when it was imported")
-        return
-    path = place.socket_of(folder, plugin)
-    listener = listen(path)
-    tell("ready", "")
-    os.close(report)
-    Keeper(functools.partial(work, host=host), plugin=plugin, idle=idle).serve(listener, path)
-
-
-def listen(path: str) -> socket.socket:
-    """Return a socket that listens at a path, in the place of one that nobody listens on."""
-    listener = socket.socket(socket.AF_UNIX)
-    # Bound under another name first: who finds it can connect.
-    temporary = f"{path}.{os.getpid()}"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    listener.bind(temporary)
-    listener.listen(128)
-    os.rename(temporary, path)
-    return listener
 
 
 def serve(directory: str, plugin: str = "") -> int:
@@ -378,8 +250,8 @@ def serve(directory: str, plugin: str = "") -> int:
         plugin: the plugin to load at once.
 
     Returns:
-        The exit status: 0, also where another service does it already; 75 where the folder of
-        the sockets cannot be used.
+        The exit status: 0, also where another service does it already; 75 where there cannot be
+        one now, so that all calls run cold.
     """
     manifest = place.Manifest(directory)
     folder = place.service_folder(manifest.key)
@@ -394,33 +266,18 @@ def serve(directory: str, plugin: str = "") -> int:
         return 0
     for name in place.SECRETS:
         os.environ.pop(name, None)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Not even another process of this user may read its memory, through which secrets go.
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    host = _preloaded()
-    if len(os.listdir("/proc/self/task")) > 1:
-        log.error("shared hooks started a thread when they were loaded: all calls run cold")
+    hide()
+    forking.begin()
+    host = preload()
+    problem = unfit()
+    if problem or manifest.is_stale():
+        log.error("all calls run cold: %s", problem or "what is installed is changing")
         return 75
-    service = Service(manifest, folder, host)
     log.info("serves %s, %s", manifest.folder, ", ".join(manifest.plugins))
+    service = Service(manifest, folder, host, lock)
     service.serve(listen(place.socket_of(folder)), plugin)
     log.info("ends")
     return 0
-
-
-def _preloaded() -> Host:
-    """Import what each call needs, and the shared hooks."""
-    from devlake_core.plugin.manager import Host
-
-    for name in _SHARED_MODULES:
-        # Drivers are there if they are installed.
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    host = Host()
-    host.load_hooks()
-    gc.collect()
-    gc.freeze()
-    return host
 
 
 def main() -> None:

@@ -9,29 +9,30 @@ line, ``E`` a line of the error text, ``K`` that the call goes on, ``X`` the exi
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import locale
 import logging
 import os
 import random
-import resource
-import signal
 import sys
 import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .place import SECRETS
+from .place import SECRETS, Manifest
+from .process import be_killed_first
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from devlake_core.plugin.manager import Host
 
-_LATER_VICTIM = b"300"
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_LARGEST = (1 << 53) - 1
+_SETTLED_SECONDS = 10.0
+_AGAIN_SECONDS = 1.0
 
 
 def work(request: dict[str, Any], out: int, log: int, host: Host | None = None) -> NoReturn:
@@ -50,8 +51,10 @@ def work(request: dict[str, Any], out: int, log: int, host: Host | None = None) 
         status = _answered(request, teller, host, environment)
     finally:
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        # Threads and exit handlers of the plugin are not waited for.
+            # It may be something else that the plugin put there.
+            with contextlib.suppress(Exception):
+                stream.flush()
+        _tell_of_threads(request["plugin"], teller)
         teller.say(b"X", b"%d" % status)
         os._exit(status)
 
@@ -59,18 +62,22 @@ def work(request: dict[str, Any], out: int, log: int, host: Host | None = None) 
 def _answered(
     request: dict[str, Any], teller: Teller, host: Host | None, environment: dict[str, str]
 ) -> int:
+    installed = _installed(request) if host is None else None
     # Loaded here, so that a keeper of a cold call has little to fork.
-    from devlake_core import crypto, redaction
+    from devlake_core import crypto, forking, redaction
+    from devlake_core.printing import RedactingStream
     from devlake_core.runner.cancel import Cancel
 
     from .failure import failure_lines
     from .methods import answer
 
+    forking.end()
     redaction.tell_secrets(teller.secrets)
     for name, text in environment.items():
         redaction.register_secret(text.rpartition("://")[2].partition("@")[0].partition(":")[2])
         if name == crypto.VARIABLE:
             redaction.register_secret(text)
+    sys.stdout, sys.stderr = (RedactingStream(_printer(n), needed=False) for n in (1, 2))
     teller.take_logs()
     arguments = [item.encode("latin-1") for item in request["arguments"]]
     texts = [item.decode("utf-8", "surrogateescape") for item in arguments]
@@ -78,7 +85,13 @@ def _answered(
     cancel = Cancel()
     with cancel.heard():
         try:
-            host = host or _host(request)
+            if host is None:
+                host, problem = _loaded(request)
+                if installed is not None and _is_halfway(installed, problem):
+                    cancel.sleep(_AGAIN_SECONDS)
+                    cancel.check()
+                    _begin_again(request, environment, teller)
+                _raise(problem)
             path = request["path"]
             answer(host, plugin, method, texts, teller, cancel, path=path, environment=environment)
         except (Exception, SystemExit) as error:
@@ -89,14 +102,67 @@ def _answered(
     return 0
 
 
-def _host(request: dict[str, Any]) -> Host:
+def _raise(problem: Exception | None) -> None:
+    if problem is not None:
+        raise problem
+
+
+def _installed(request: dict[str, Any]) -> Manifest | None:
+    """Return what is installed when a cold call begins; None where that is not looked at."""
+    if request.get("again") or not request["path"] or not hasattr(os, "memfd_create"):
+        return None
+    try:
+        return Manifest(os.path.dirname(os.path.dirname(request["path"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_halfway(installed: Manifest, problem: Exception | None) -> bool:
+    """Say whether a plugin may have been imported in the middle of an installation.
+
+    An installer replaces files one by one. Either the plugin cannot be imported a moment after
+    something was installed; or it was, but what is installed is not the same as before.
+    """
+    if problem is None:
+        return installed.is_stale()
+    return installed.changed_within(_SETTLED_SECONDS)
+
+
+def _begin_again(request: dict[str, Any], environment: dict[str, str], teller: Teller) -> None:
+    """Do the call once more, in an interpreter that has imported nothing."""
+    request["again"] = True
+    request["environment"] = {**os.environ, **environment}
+    call = os.memfd_create("call", 0)
+    os.write(call, json.dumps(request).encode())
+    os.lseek(call, 0, os.SEEK_SET)
+    os.set_inheritable(teller.number, True)
+    module = "devlake_core.bridge.worker"
+    words = [sys.executable, "-P", "-m", module, str(call), str(teller.number)]
+    os.execv(sys.executable, words)
+
+
+def _tell_of_threads(plugin: str, teller: Teller) -> None:
+    main = threading.main_thread()
+    left = [thread.name for thread in threading.enumerate() if thread is not main]
+    if left:
+        # They, and exit handlers of the plugin, are not waited for.
+        teller.log(f"{plugin} left {len(left)} threads running ({left[0]}, ...); they are ended")
+
+
+def _loaded(request: dict[str, Any]) -> tuple[Host, Exception | None]:
+    """Return where the plugin of a cold call is loaded, and why it is not if it is not."""
+    from devlake_core.errors import DevlakeError
     from devlake_core.plugin.manager import Host
     from devlake_core.runner.legacy import add_legacy
 
     host = Host()
-    if request.get("legacy"):
-        add_legacy(host, request["legacy"])
-    return host
+    try:
+        if request.get("legacy"):
+            add_legacy(host, request["legacy"])
+        host.load(request["plugin"])
+    except DevlakeError as error:
+        return host, error
+    return host, None
 
 
 def _settle(request: dict[str, Any], out: int, log: int) -> tuple[int, dict[str, str]]:
@@ -105,17 +171,19 @@ def _settle(request: dict[str, Any], out: int, log: int) -> tuple[int, dict[str,
     Returns:
         The pipe to the supervisor, and the variables that are kept from plugins.
     """
-    os.setsid()
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     os.dup2(log, 1)
     os.dup2(log, 2)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     out = fcntl.fcntl(out, fcntl.F_DUPFD_CLOEXEC, 4)
     # Whoever writes to descriptor 3 means the server, and must not reach anything else.
-    os.dup2(nowhere, 3, inheritable=False)
+    if nowhere != 3:
+        os.dup2(nowhere, 3, inheritable=False)
     os.closerange(4, out)
     os.closerange(out + 1, 1 << 16)
-    _limit()
+    be_killed_first()
     variables: dict[str, str] = request["environment"]
     kept = {name: variables.pop(name) for name in SECRETS if name in variables}
     os.environ.clear()
@@ -136,39 +204,12 @@ def _settle(request: dict[str, Any], out: int, log: int) -> tuple[int, dict[str,
     tempfile._name_sequence = None  # type: ignore[attr-defined]
     tempfile.tempdir = None
     sys.argv = [request["method"]]
-    sys.stdout, sys.stderr = (_printer(number) for number in (1, 2))
     return out, kept
 
 
 def _printer(number: int) -> TextIO:
     # New ones: those that are there remember what was open at the descriptor before.
     return open(number, "w", 1, "utf-8", "backslashreplace", closefd=False)
-
-
-def _limit() -> None:
-    """Leave no core file, be killed before the keeper when memory ends, and die with it."""
-    parent = os.getppid()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    prctl = ctypes.CDLL(None).prctl
-    # What the keeper would kill; here for the case that it is killed itself.
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(70)
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    try:
-        # A process that cannot be dumped does not own its files in /proc.
-        prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-        with open("/proc/self/oom_score_adj", "wb") as file:
-            file.write(_LATER_VICTIM)
-    except OSError:
-        # Not allowed in some containers; the kernel chooses by size then.
-        pass
-    finally:
-        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class Teller:
@@ -179,7 +220,7 @@ class Teller:
     """
 
     def __init__(self, number: int) -> None:
-        self._number = number
+        self.number = number
         self._lock = threading.RLock()
 
     def say(self, kind: bytes, text: bytes) -> None:
@@ -187,7 +228,7 @@ class Teller:
         data = memoryview(kind + text + b"\n")
         with self._lock:
             while data:
-                data = data[os.write(self._number, data) :]
+                data = data[os.write(self.number, data) :]
 
     def result(self, line: bytes) -> None:
         """Say a line of the result."""
@@ -195,8 +236,7 @@ class Teller:
 
     def progress(self, increment: int, current: int, total: int) -> None:
         """Say how far a subtask is; what is no whole number above zero is made one."""
-        numbers = [max(0, int(number or 0)) for number in (increment, current, total)]
-        self.say(b"P", b"%d %d %d" % tuple(numbers))
+        self.say(b"P", b"%d %d %d" % (_whole(increment), _whole(current), _whole(total)))
 
     def alive(self) -> None:
         """Say that the call goes on."""
@@ -233,6 +273,26 @@ class _Handler(logging.Handler):
         self._teller.say(kind, _one_line(self.format(record)))
 
 
+def _whole(number: float) -> int:
+    try:
+        return max(0, min(int(number), _LARGEST))
+    except (TypeError, ValueError, OverflowError):
+        # Not a number, or infinite: nothing that a bar could show.
+        return 0
+
+
 def _one_line(text: str) -> bytes:
     # One record is one line: a text with line ends in it could pass itself off as others.
     return text.replace("\r", "\\r").replace("\n", "\\n").encode("utf-8", "replace")
+
+
+def main() -> None:
+    """Begin a call again: its request is at one descriptor, the pipe to the supervisor another."""
+    call, out = (int(word) for word in sys.argv[1:])
+    with open(call, "rb") as file:
+        request = json.loads(file.read())
+    work(request, out, 1)
+
+
+if __name__ == "__main__":
+    main()

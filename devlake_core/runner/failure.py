@@ -37,6 +37,9 @@ def failure_of(
         busy: what to do when another run holds the scope.
         report: what to do about a mistake of ours.
     """
+    if isinstance(error, MemoryError):
+        # What its frames hold is what took the memory.
+        traceback.clear_frames(error.__traceback__)
     trace = redact("".join(traceback.format_exception(error)))
     if isinstance(error, DevlakeError):
         message = redact(clean(error.message or type(error).__name__, 4000))
@@ -47,6 +50,10 @@ def failure_of(
         if retry_at is not None:
             hint = f"{hint}; try again after {retry_at:%Y-%m-%d %H:%M:%S} UTC".lstrip("; ")
         return Failure(message, hint, error.exit_code, subtask, trace)
+    if isinstance(error, MemoryError):
+        message = f"there is not enough memory for {name}{place(error)}"
+        hint = "give the process more, or run fewer at once; what was committed stays"
+        return Failure(message, hint, 75, subtask, trace)
     what = (
         f"sys.exit({error.code!r}) was called"
         if isinstance(error, SystemExit)

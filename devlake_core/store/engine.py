@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from sqlalchemy import URL, Connection, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import NoSuchModuleError
 
+from devlake_core import forking
 from devlake_core.errors import ConfigError, StoreUnreachable
 from devlake_core.redaction import register_secret
 
@@ -79,6 +80,7 @@ class Store:
             ConfigError: the URL is wrong, the driver is not installed or the login was refused.
             StoreUnreachable: the database does not answer.
         """
+        forking.check("a database")
         if isinstance(url, str):
             url = parse_url(url)
         if url.password:
