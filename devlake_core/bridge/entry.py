@@ -25,6 +25,9 @@ def main(arguments: list[str]) -> NoReturn:
     wipe_arguments()
     try:
         status = _answered(arguments)
+    except OSError as error:
+        # What a call needs of the system it will have at another time: processes, descriptors.
+        status = refuse(75, f"the call cannot be started: {error.strerror}", _where(error))
     except BaseException as error:
         status = refuse(70, f"{type(error).__name__}: {error}", _where(error))
     # What this leaves behind could only delay the end.
