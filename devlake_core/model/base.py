@@ -21,7 +21,7 @@ from pydantic import ConfigDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from sqlalchemy import MetaData, Table
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import class_mapper, registry
 from sqlmodel import SQLModel
 from sqlmodel._compat import finish_init, get_annotations
 from sqlmodel.main import RelationshipInfo, SQLModelMetaclass
@@ -246,6 +246,7 @@ def row_maker(model: type[Row], names: tuple[str, ...]) -> "Callable[[Any], Any]
         if name not in names
     }
     if model.__orm__:
+        class_mapper(model)  # nobody may have made an instance so far
         manager = getattr(model, "_sa_class_manager")  # noqa: B009 - set by the mapping
 
         def mapped(values: Any) -> Any:
