@@ -18,12 +18,12 @@ TEST_READY := $(VENV)/.test-$(KEY)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test lint format demo demo-bridge bench databases clean
+.PHONY: help test lint format demo demo-bridge bench databases go clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 
-test: $(TEST_READY) databases lint
+test: $(TEST_READY) databases go lint
 	$(PY) -m pytest -n 2 -m "not slow" $(ARGS)
 
 lint: $(TEST_READY)
@@ -39,13 +39,16 @@ format: $(TEST_READY)
 databases: $(TEST_READY)
 	$(PY) -m tests.servers.install
 
+go: $(TEST_READY)
+	$(PY) -m tests.bridge.gotools
+
 demo: $(DEMO_READY)
 	@$(PY) -m devlake_plugin_gitrepo.demo
 
 demo-bridge: $(DEMO_READY)
 	@$(PY) -m contrib.go.demo
 
-bench: $(TEST_READY) databases
+bench: $(TEST_READY) databases go
 	$(PY) -m pip install --quiet --disable-pip-version-check --group bench
 	$(PY) -m benchmarks.run $(ARGS)
 
