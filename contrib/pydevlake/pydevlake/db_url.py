@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,22 @@ from typing import TYPE_CHECKING, Any
 from devlake_core import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from devlake_core.store import Store
 
 VARIABLE = "DB_URL"
 
 
-def give_db_url(plugin: Any, store: Store) -> None:
-    """Set the variable if the plugin's source names it, which the framework has taken away.
+@contextmanager
+def db_url_for(plugin: Any, store: Store) -> Iterator[None]:
+    """Set the variable in the block if the plugin's source names it.
 
-    Whatever the plugin starts sees the password then, so the log says so.
+    The framework keeps it from plugins. Whatever this one starts sees the database's password, so
+    the log says so.
     """
     if VARIABLE in os.environ or not _asks_for_it(type(plugin).__module__):
+        yield
         return
     logger.warning(
         "plugin %s reads %s, so it and what it starts are given the database's password; "
@@ -32,6 +38,10 @@ def give_db_url(plugin: Any, store: Store) -> None:
     scheme = {"postgresql": "postgres"}.get(store.dialect, store.dialect)
     url = store.url.set(drivername=scheme)
     os.environ[VARIABLE] = url.render_as_string(hide_password=False)
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE, None)
 
 
 @cache

@@ -8,7 +8,7 @@ from devlake_core import logger
 from devlake_core import plugin as core
 from devlake_core.plugin import ScopeConfigPair
 
-from .db_url import give_db_url
+from .db_url import db_url_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,5 +47,5 @@ class Plugin(core.Plugin):
         if not found.should_run_on(ctx.scope):
             logger.info("stream %s is not for scope %s", found.name, ctx.scope_id)
             return
-        give_db_url(self, ctx.store)
-        yield from verb(ctx, found)
+        with db_url_for(self, ctx.store):
+            yield from verb(ctx, found)
