@@ -43,7 +43,9 @@ def _load_legacy(host: Host, name: str, path: str) -> PluginRecord:
         return host.record(add_legacy(host, path).name)
     except DevlakeError as error:
         record = PluginRecord("plugin", name, "", "", path)
-        record.mark_broken("invalid", error.message, error.hint)
+        # The cause's own hint speaks of distributions.
+        hint = f"mend it, or install what it imports for {sys.executable}"
+        record.mark_broken("invalid", error.message, hint)
         return record
 
 

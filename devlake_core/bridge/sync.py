@@ -140,7 +140,8 @@ class _Sync:
         for name in gone:
             self._let_go(name)
         self._name_foreign()
-        return Report(self.root, this_shim().interpreter, tuple(self.entries))
+        entries = sorted(self.entries, key=lambda entry: (not entry.plugin, entry.plugin))
+        return Report(self.root, this_shim().interpreter, tuple(entries))
 
     def _judge(self, installed: list[PluginRecord], by_file: list[PluginRecord]) -> None:
         """Find what speaks against a plugin only here: its name and the place of its shim."""

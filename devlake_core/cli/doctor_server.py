@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -184,20 +183,17 @@ def _foreign(path: str) -> Finding:
 
 
 def _closed(path: str, what: str) -> Iterator[Finding]:
-    """Yield a folder or file on the way to a path that another user cannot go through."""
+    """Yield what on the way to a path another user cannot go through or read."""
     real = os.path.realpath(path)
-    place_ = real
-    while True:
-        mode = os.stat(place_).st_mode
-        need = 0o5 if place_ == real and stat.S_ISDIR(mode) else 0o4 if place_ == real else 0o1
-        if mode & need != need:
-            text = f"{real}: other users get no further than {place_}"
-            hint = f"if the server runs as another user than its owner: chmod o+rX {place_}"
-            yield Finding("warning", f"rights of {what}", text, hint)
+    is_folder = os.path.isdir(real)
+    at, need = real, (0o5, "rx") if is_folder else (0o4, "r")
+    while os.stat(at).st_mode & need[0] == need[0]:
+        if at == os.path.dirname(at):
             return
-        if place_ == os.path.dirname(place_):
-            return
-        place_ = os.path.dirname(place_)
+        at, need = os.path.dirname(at), (0o1, "x")
+    text = f"{real}: other users get no further than {at}"
+    hint = f"if the server runs as one of them: install elsewhere, or chmod o+{need[1]} {at}"
+    yield Finding("warning", f"rights of {what}", text, hint)
 
 
 def _installed(session: Session) -> Iterator[Plugin]:

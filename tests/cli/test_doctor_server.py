@@ -108,7 +108,8 @@ def test_what_others_cannot_read_is_told(doctor, shims):
     assert found["shim tracker"][:2] == ("warning", "other users cannot use plugin-info.json")
     level, said, hint = found["rights of shims"]
     assert (level, "no further than" in said) == ("warning", True)
-    assert hint.endswith("chmod o+rX " + said.rpartition(" ")[2])
+    assert "chmod o+" in hint
+    assert hint.endswith(said.rpartition(" ")[2])
 
 
 def test_an_installation_after_the_sync_is_told(doctor, site):
