@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,12 +79,15 @@ def _show(report: Report) -> None:
 @click.argument("method")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT]…", type=click.UNPROCESSED)
 @debug_option
-def call_command(plugin: str, method: str, arguments: tuple[str, ...]) -> int:
+@click.pass_obj
+def call_command(session: Any, plugin: str, method: str, arguments: tuple[str, ...]) -> int:
     """Answer one call as the server makes it: each ARGUMENT is a JSON text.
 
     Results go to descriptor 3 if it is open, else to stdout; logs go to stdout and stderr.
     """
     from devlake_core.bridge.command import call
 
+    # No plugin is imported in this process; the call is given them as a server's would be.
+    os.environ.update(session.server_variables())
     status: int = call(plugin, method, list(arguments))
     return status

@@ -86,6 +86,11 @@ class Session:
         """Say whether an ``ENCRYPTION_SECRET`` was given."""
         return bool(self._secret)
 
+    def server_variables(self) -> dict[str, str]:
+        """Return the variables of a server's environment that were taken out of this one."""
+        found = {SERVER_URL_VARIABLE: self._server_url, SECRET_VARIABLE: self._secret}
+        return {name: value for name, value in found.items() if value}
+
     def as_server(self) -> bool:
         """Use the server's own ``DB_URL`` where no database is named; say whether one is now."""
         self._url = self._url or self._server_url

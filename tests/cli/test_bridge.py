@@ -81,6 +81,20 @@ def test_a_call_can_be_made_by_hand(devlake):
     assert "no method 'fly'" in devlake("bridge", "call", "acrobat", "fly", "{}", code=2).err
 
 
+def test_a_call_by_hand_gets_the_variables_that_a_servers_gets(devlake):
+    devlake("run", "acrobat", "other")
+    context = {
+        "connection": {"id": 1, "name": "default"},
+        "scope": {"connectionId": 1, "id": "split", "name": "split"},
+    }
+    call = ("bridge", "call", "acrobat", "collect", "{}", json.dumps(context), '"jumps"')
+    devlake(*call, DB_URL=f"sqlite:///{devlake.folder}/devlake.db")
+    params = '{"ConnectionId":1,"ScopeId":"split"}'
+    assert devlake.rows("SELECT count(*) FROM _raw_acrobat_jumps WHERE params = ?", params) == [
+        (30,)
+    ]
+
+
 def test_help_imports_neither_sqlalchemy_nor_pydantic(devlake):
     for words in (("--help",), ("bridge", "--help"), ("serve", "--help")):
         done = subprocess.run(
