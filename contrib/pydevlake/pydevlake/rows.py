@@ -39,6 +39,7 @@ class LenientMeta(RowMeta):
         cls, name: str, bases: tuple[type[Any], ...], namespace: dict[str, Any], **kwargs: Any
     ) -> Any:
         _declare(namespace["__module__"])
+        _keep_books(name, namespace)
         config = namespace.pop("Config", None)
         if config is not None:
             said = {key: getattr(config, key) for key in dir(config) if not key.startswith("_")}
@@ -50,6 +51,19 @@ class LenientMeta(RowMeta):
                 )
             namespace["model_config"] = {**known, **namespace.get("model_config", {})}
         return super().__new__(cls, name, bases, namespace, **kwargs)
+
+
+def _keep_books(name: str, namespace: Values) -> None:
+    """Let a record lack the times of a row, which an author may have declared as the record's."""
+    for field in ("created_at", "updated_at"):
+        if field in namespace.get("__annotations__", {}) and field not in namespace:
+            namespace[field] = None
+            logger.warning(
+                "%s.%s is the time of the row, never the record's: declare the record's under "
+                "another name, with `source`",
+                name,
+                field,
+            )
 
 
 def _declare(module_name: str) -> None:

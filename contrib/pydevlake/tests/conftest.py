@@ -41,7 +41,7 @@ def fake(load):
     return load("fakeplugin")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def calls():
     """Return the recorded calls."""
     return json.loads((RECORDED / "wire-samples.json").read_text("utf-8"))["calls"]

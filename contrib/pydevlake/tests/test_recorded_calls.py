@@ -14,8 +14,6 @@ from tests.domain import catalog
 
 from .conftest import RECORDED
 
-METHODS = ["plugin-info", "remote-scopes", "make-pipeline", "collect", "extract", "convert"]
-
 
 class Descriptor3:
     """Keep what would be written to descriptor 3."""

@@ -16,6 +16,7 @@ import pydevlake as dl
 from devlake_core.model import model_info
 from devlake_core.store import Store
 from pydevlake.domain_layer import code, devops, ticket
+from pydevlake.extractor import autoextract
 from pydevlake.model import DomainModel, NoPKModel, ToolModel
 
 __devlake_plugin__ = "idioms"
@@ -82,6 +83,15 @@ def test_extra_values_are_kept_where_the_author_says_so():
             extra = "allow"
 
     assert Open(more=1).more == 1
+
+
+def test_the_time_of_a_row_is_not_asked_of_a_record(caplog):
+    class Alert(dl.ToolModel, NoPKModel, table=True):
+        id: str = dl.Field(primary_key=True)
+        created_at: datetime
+
+    assert autoextract({"id": "a", "created_at": "2023-01-01"}, Alert).created_at is None
+    assert "Alert.created_at is the time of the row" in caplog.text
 
 
 @pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")
@@ -174,8 +184,6 @@ def test_a_compiled_pattern_is_stored_as_its_text(sqlite_url):
 
 
 def test_the_default_extraction_can_be_called():
-    from pydevlake.extractor import autoextract
-
     found = autoextract(
         {"id": 0, "colour": "red", "times": {"seen": "2023-01-01T00:00:00Z"}}, Thing
     )
