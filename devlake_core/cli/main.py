@@ -62,7 +62,11 @@ def _called(session: Session, arguments: Sequence[str]) -> int:
         return _tell(error.format_message(), f"{path} --help", error.exit_code, session)
     except click.ClickException as error:
         return _tell(error.format_message(), "", error.exit_code, session)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        # click makes an Abort of what interrupted us, for that is a KeyboardInterrupt too.
+        cause = error.__cause__
+        if isinstance(cause, Cancelled):
+            return _tell(cause.message, cause.hint, cause.exit_code, session)
         sys.stderr.write("\n")
         return _tell(Cancelled("stopped").message, "", CANCELLED, session)
     except Exception as error:

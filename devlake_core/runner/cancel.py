@@ -23,6 +23,14 @@ _AGAIN = 1.0
 _HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
+class Interrupted(Cancelled, KeyboardInterrupt):
+    """Be raised in the midst of something, while a database driver waits for its server maybe.
+
+    At a KeyboardInterrupt, and at nothing else, psycopg cancels the statement on the server; else
+    the connection would go on waiting for a lock, say, while it is closed.
+    """
+
+
 class Cancel:
     """Hear SIGINT and SIGTERM.
 
@@ -48,10 +56,10 @@ class Cancel:
         if self.signal:
             raise self.error()
 
-    def error(self) -> Cancelled:
+    def error(self, kind: type[Cancelled] = Cancelled) -> Cancelled:
         """Return what says that the run was stopped."""
         name = "Ctrl-C" if self.signal == signal.SIGINT else "SIGTERM"
-        return Cancelled(
+        return kind(
             f"stopped by {name}",
             hint="what was committed stays; the next run goes on from there",
             exit_code=128 + self.signal,
@@ -110,7 +118,7 @@ class Cancel:
             self.signal = number
             os.write(self._writer, b"x")
         elif self._open and not self._held:
-            raise self.error()
+            raise self.error(Interrupted)
 
     def _watch(self) -> None:
         """Interrupt the main thread if it comes to no safe point by itself."""

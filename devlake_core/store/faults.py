@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exc
 
-from devlake_core.errors import ConfigError, DevlakeError, SchemaError, StoreError, StoreUnreachable
+from devlake_core.errors import (
+    Cancelled,
+    ConfigError,
+    DevlakeError,
+    SchemaError,
+    StoreError,
+    StoreUnreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,10 +191,19 @@ def translated(where: str) -> Iterator[None]:
     except DevlakeError:
         raise
     except Exception as error:
-        ours = translate(error, where)
+        # A driver that was interrupted fails again when its transaction is undone.
+        ours = _interruption(error) or translate(error, where)
         if ours is None:
             raise
         raise ours from None
+
+
+def _interruption(error: BaseException) -> Cancelled | None:
+    """Return the Cancelled during whose handling an error was raised."""
+    context = error.__context__
+    while context is not None and not isinstance(context, Cancelled):
+        context = context.__context__
+    return context
 
 
 def _original(error: BaseException) -> BaseException:

@@ -4,8 +4,9 @@ import signal
 import time
 
 import pytest
+from sqlalchemy import create_engine
 
-from tests.cli.conftest import end, wait_until
+from tests.cli.conftest import CANARY, end, wait_until
 
 
 def _jumps(devlake) -> int:
@@ -68,3 +69,56 @@ def test_a_killed_run_goes_on_where_it_was(devlake):
     done = devlake("run", "acrobat", "--json")
     assert done.json["records"] == 31 - before
     assert devlake.rows("SELECT COUNT(*) FROM issues") == [(30,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_look_at_a_tool_that_does_not_answer_is_interrupted(connected, tool, number):
+    tool.open.clear()
+    process = connected.start("scopes", "browse", "tracker")
+    wait_until(lambda: "/groups" in tool.asked)
+    code, out, err, seconds = end(process, number)
+    tool.open.set()
+    assert code == 128 + number, (out, err)
+    assert seconds < 6
+    assert "stopped by" in err
+    assert "Traceback" not in err
+
+
+LOCKS = {
+    "postgresql": (
+        "BEGIN; LOCK TABLE _tool_tracker_issues IN EXCLUSIVE MODE",
+        "SELECT COUNT(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    ),
+    "mysql": (
+        "LOCK TABLES _tool_tracker_issues READ",
+        "SELECT COUNT(*) FROM information_schema.processlist "
+        "WHERE db = DATABASE() AND state LIKE 'Waiting%%'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", list(LOCKS))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_write_that_waits_for_a_lock_of_somebody_elses_is_given_up(
+    devlake, tool, request, kind, number
+):
+    url = request.getfixturevalue(f"{kind}_url")
+    devlake.environ.update(DEVLAKE_DB_URL=url, DEVLAKE_PLUGINS="tracker", ENCRYPTION_SECRET="s3")
+    devlake("migrate", "tracker")
+    devlake("connections", "add", "tracker", "--name", "main", "--endpoint", tool.url,
+            "--token-stdin", stdin=f"{CANARY}\n")  # fmt: skip
+    devlake("run", "tracker", "b1")
+    lock, waiting = LOCKS[kind]
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as other, engine.connect() as watching:
+        other.exec_driver_sql(lock)
+        process = devlake.start("run", "tracker", "b1", "--full-refresh")
+        wait_until(lambda: watching.exec_driver_sql(waiting).scalar())
+        code, out, err, seconds = end(process, number)
+    engine.dispose()
+    assert code == 128 + number, (out, err)
+    assert seconds < 8
+    assert "tracker Board b1: stopped in " in out
+    assert err.count("\n") == 2, err
+    assert devlake("run", "tracker", "--json").json["exit_code"] == 0
