@@ -181,6 +181,8 @@ def _engine(url: URL) -> Engine:
         arguments = {"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
     elif dialect == "postgresql":
         arguments = _postgresql_arguments(url)
+        # It warns of what fails again after a failure that is raised anyway, in libpq's words.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         plain = url.difference_update_query(["options"])
     else:
         arguments = _mysql_arguments(url)

@@ -220,6 +220,22 @@ def test_connection_that_was_dropped_while_idle_is_replaced(store, opened):
     assert len(rows(store)) == 3
 
 
+def test_a_session_that_ends_amid_a_batch_is_told_once_and_in_our_words(
+    postgresql_url, opened, caplog
+):
+    store = opened(postgresql_url)
+
+    def work():
+        with store.transaction() as connection:
+            pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            statement = "SELECT pg_terminate_backend(%s + 0 * length(%s))"
+            connection.exec_driver_sql(statement, [(pid, "x" * 1000)] * 20_000)
+
+    with pytest.raises(StoreUnreachable):
+        work()
+    assert caplog.messages == []
+
+
 def test_read_only_database_is_a_store_error(postgresql_url, opened):
     store = opened(postgresql_url)
 
