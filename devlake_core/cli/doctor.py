@@ -95,7 +95,7 @@ def _program() -> Iterator[Finding]:
         "ok" if version else "warning",
         "devlake-core",
         version or "is run from a folder, not installed",
-        "" if version else "pip install devlake-core, so that plugins can depend on it",
+        "" if version else "in its folder: pip install . (plugins depend on it)",
     )
     yield Finding("ok", "Python", f"{platform.python_version()} ({sys.executable})")
     for module, extra in (("psycopg", "postgres"), ("pymysql", "mysql")):
@@ -121,7 +121,7 @@ def _guests() -> Iterator[Finding]:
         if record.kind == "plugin" and record.state == "ok":
             yield from _warnings(record.name)
     if not records:
-        hint = "pip install devlake-plugin-gitrepo"
+        hint = "in a clone of devlake_core: pip install ./devlake_plugins/gitrepo"
         yield Finding("warning", "plugins", "none is installed", hint)
 
 
