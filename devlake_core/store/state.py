@@ -40,6 +40,7 @@ class StreamState:
         shared: whether rows of the tool table were found to be named by several records.
         config: a hash of the scope config and the plugin's version.
         domain_tables: the domain tables that convert has written.
+        commits: how often this state was committed, to tell whether one took place.
         version: of this layout.
     """
 
@@ -56,6 +57,7 @@ class StreamState:
     shared: bool = False
     config: str = ""
     domain_tables: list[str] = field(default_factory=list)
+    commits: int = 0
     version: int = VERSION
 
 

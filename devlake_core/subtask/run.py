@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from devlake_core.api import current_runtime
-from devlake_core.errors import SchemaError
+from devlake_core.errors import SchemaError, StoreUnreachable
 from devlake_core.model import pydevlake_params
 from devlake_core.store import Conflict, claimed, ensure_raw, raw_table, respell_params
 from devlake_core.store.quarantine import Quarantine
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TRIES = 5
+RETRY, RECONNECT = 0.1, 0.5  # seconds that the first wait is made of; a server takes some to start
 
 
 class SubtaskRun:
@@ -48,29 +49,49 @@ class SubtaskRun:
     def commit(self, work: Callable[[Connection], T]) -> T:
         """Do some writing and save the state in one transaction, under the claim.
 
-        A deadlock or a lock that was not to be had is tried again with the whole batch, from the
-        state before it: ``work`` may change the state and is called again.
+        After a deadlock, a lock that was not to be had or a lost connection the whole batch is
+        tried again, from the state before it: ``work`` may change the state and is called again.
 
         Raises:
             Fenced: another run took the scope over; nothing of this batch was written.
         """
-        runtime = current_runtime.get()
-        before = deepcopy(vars(self.state))
+        runtime, state = current_runtime.get(), self.state
+        before = deepcopy(vars(state))
+        number = state.commits + 1
+        done: list[T] = []
         for attempt in range(1, TRIES + 1):
             runtime.check_cancelled()
             try:
+                if done and self._is_committed(number):
+                    return done[0]
+                done.clear()
+                vars(state).update(deepcopy(before), commits=number)
                 with self.store.transaction() as connection:
                     self.ctx.claim.check(connection)
                     result = work(connection)
-                    self.states.save(connection, self.stream.name, self.state)
-            except Conflict:
-                vars(self.state).update(deepcopy(before))
-                if attempt == TRIES:
+                    self.states.save(connection, self.stream.name, state)
+                    done.append(result)
+            except (Conflict, StoreUnreachable) as error:
+                lost = isinstance(error, StoreUnreachable)
+                if attempt == TRIES or (lost and self.store.dialect == "sqlite"):
+                    vars(state).update(before)
                     raise
-                runtime.pause(random.uniform(0, 0.1 * 2**attempt), "the database is busy")
+                why = "the database's connection was lost" if lost else "the database is busy"
+                runtime.pause(random.uniform(0, (RECONNECT if lost else RETRY) * 2**attempt), why)
             else:
                 return result
         raise AssertionError
+
+    def _is_committed(self, number: int) -> bool:
+        """Return whether a commit took place during which the connection was lost.
+
+        The claim's row is asked first: the server may still be at work on that transaction, which
+        holds it locked, and only with the claim in hand is the number one of ours.
+        """
+        with self.store.transaction() as connection:
+            self.ctx.claim.check(connection)
+        found = self.states.load(self.stream.name)
+        return found is not None and found.commits == number
 
     def save(self) -> None:
         """Commit the state alone."""

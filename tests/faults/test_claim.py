@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
 
-from devlake_core.errors import ScopeBusy, StoreUnreachable
-from devlake_core.store.state import ScopeState
+from devlake_core.errors import ScopeBusy
 from tests.faults import world
 from tests.faults.test_kill import differences
 from tests.lake import Lake
@@ -115,41 +114,3 @@ def test_busy_scope_is_a_matter_of_trying_later(lake: Lake) -> None:
     assert f"process {os.getpid()} on" in str(caught.value)
     first.close()
     lake.run(phase=1, size=10)
-
-
-KILL = {
-    "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
-    "mysql": ("SELECT CONNECTION_ID()", "KILL {}"),
-}
-
-
-@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-@pytest.mark.parametrize("nth", [2, 5, 9])
-def test_session_that_the_server_ends_leaves_nothing_half_written(
-    request: pytest.FixtureRequest, kind: str, nth: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake = Lake(request.getfixturevalue(f"{kind}_url"), "world", world.STREAMS, world.Board)
-    ask, kill = KILL[kind]
-    save, count = ScopeState.save, [0]
-
-    def cut(self: Any, connection: Any, stream: str, state: Any) -> None:
-        save(self, connection, stream, state)
-        count[0] += 1
-        if count[0] == nth:
-            session = connection.exec_driver_sql(ask).scalar()
-            with lake.store.engine.connect() as other:
-                other.exec_driver_sql(kill.format(session))
-                other.commit()
-
-    monkeypatch.setattr(ScopeState, "save", cut)
-    with pytest.raises(StoreUnreachable) as caught:
-        lake.run(phase=1, size=1500)
-    assert caught.value.exit_code == 75
-    assert "devlake_" in str(caught.value)
-    assert "run again" in str(caught.value.hint)
-    assert len(lake.raw_ids("issues")) in {0, 1000, 1500}
-    lake.run(phase=1, size=1500)
-    assert lake.rows(world.Issue, "id") == list(range(1, 1501))
-    assert len(lake.rows(world.Ticket, "id")) == 1500
-    assert len(lake.raw_ids("issues")) == 1500
-    lake.store.close()
