@@ -29,14 +29,15 @@ class API:
 
     Class attributes:
         base_url: what relative URLs are joined to; the connection's ``endpoint`` where left out.
-        paginator: how pages follow each other; None where the tool does not page.
+        paginator: how pages follow each other, or the name of a registered one; None where the
+            tool does not page.
         auth: what puts the connection's credentials into a request.
         check: the path that ``test_connection`` asks.
         retry_seconds: the base of the waits between tries.
     """
 
     base_url: str | None = None
-    paginator: Paginator | None = None
+    paginator: Paginator | str | None = None
     auth: Authenticator | None = None
     check: str | None = None
     retry_seconds: float = 0.5
@@ -116,22 +117,23 @@ class API:
             RequestError: there was no response.
         """
         response = exchange(self, request)
-        if self.paginator is None or response is ABORT or isinstance(response, PagedResponse):
+        paginator = _made(self.paginator)
+        if paginator is None or response is ABORT or isinstance(response, PagedResponse):
             return cast("Response", response)
         try:
             page = readable(response)
         except ValueError:
             return cast("Response", response)  # no JSON: the author may want it all the same
-        if self.paginator.get_items(page) is None:
+        if paginator.get_items(page) is None:
             return cast("Response", response)
-        return PagedResponse(page, self.paginator, self, request)
+        return PagedResponse(page, paginator, self, request)
 
     def pages(
         self,
         request: Request,
         *,
         records: str | None = None,
-        paginator: Paginator | None = None,
+        paginator: Paginator | str | None = None,
         start_token: Any = None,
     ) -> Iterator[Page]:
         """Yield the pages that a request leads to.
@@ -146,7 +148,7 @@ class API:
             APIException: a response was resolved to failure, or is no JSON.
             RequestError: there was no response.
         """
-        paginator = paginator or self.paginator
+        paginator = _made(paginator or self.paginator)
         token = start_token
         while True:
             asked = request.copy()
@@ -174,3 +176,12 @@ def _path(parts: tuple[Any, ...]) -> str:
     texts[:-1] = [text.rstrip("/") for text in texts[:-1]]
     texts[1:] = [text.lstrip("/") for text in texts[1:]]
     return "/".join(texts)
+
+
+def _made(paginator: Paginator | str | None) -> Paginator | None:
+    """Return a paginator; a name was put in its place when the plugin was loaded."""
+    if isinstance(paginator, str):
+        message = f"the paginator {paginator!r} is known by its name alone"
+        hint = "names are looked up in the class attributes of a plugin that is loaded as such"
+        raise ConfigError(message, hint=hint)
+    return paginator

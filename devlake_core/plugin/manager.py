@@ -15,7 +15,7 @@ from .clean import clean
 from .events import EventHooks, Guest, guard, subset
 from .guard import guarded, import_guest
 from .records import PluginRecord
-from .registration import named, take_in, values
+from .registration import fill_in_paginators, for_data_sources_alone, named, take_in, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Host:
         self._built_in: list[Guest] = []
         self._plugins: dict[str, Guest] = {}
         self._hooks: dict[str, EventHooks] = {}
-        self._paginators: dict[str, Any] = {}
+        self._paginators: dict[Guest, dict[str, Any]] = {}
 
     def records(self) -> list[PluginRecord]:
         """Return what is known of each guest, in its present state."""
@@ -158,10 +158,6 @@ class Host:
             )
         return self._hooks[name]
 
-    def paginators(self) -> dict[str, Any]:
-        """Return the registered paginators of all loaded guests by name."""
-        return dict(self._paginators)
-
     def _guests(self) -> list[Guest]:
         return [*self._built_in, *(self._shared or ())]
 
@@ -192,7 +188,10 @@ class Host:
         values(record, own, "devlake_scopes")
         for shared in self._guests():
             self._extend(plugin, shared)
-        self._paginators.update(paginators)
+        known: dict[str, Any] = {}
+        for shared in self._guests():
+            known |= self._paginators[shared]
+        fill_in_paginators(record, plugin, known | paginators)
         self._plugins[record.name] = guest
         record.state = "ok"
 
@@ -213,10 +212,9 @@ class Host:
 
     def _take_hooks(self, record: PluginRecord, found: Any) -> Guest:
         guest = take_in(record, found)
-        for hook in ("devlake_connection_types", "devlake_scopes"):
-            named(record, hook, values(record, guest.hooks, hook))
+        for_data_sources_alone(guest)
         hook = "devlake_paginators"
-        self._paginators.update(named(record, hook, values(record, guest.hooks, hook)))
+        self._paginators[guest] = named(record, hook, values(record, guest.hooks, hook))
         record.state = "ok"
         return guest
 

@@ -18,6 +18,7 @@ from .guard import guarded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .base import Plugin
     from .records import PluginRecord
 
 MOST_VALUES = 10_000
@@ -107,3 +108,44 @@ def named(record: PluginRecord, hook: str, given: Iterable[Any]) -> dict[str, An
             )
             raise record.as_error()
     return result
+
+
+def for_data_sources_alone(guest: Guest) -> None:
+    """Refuse shared hooks that register what only a data source can use.
+
+    Raises:
+        PluginLoadError: they do; the record is marked as broken.
+    """
+    for caller in guest.hooks.get_hookcallers(guest.object) or ():
+        if caller.name in {"devlake_connection_types", "devlake_scopes"}:
+            _refuse(guest.record, f"wrong hook: {caller.name} is for data sources alone")
+
+
+def fill_in_paginators(record: PluginRecord, plugin: Plugin, known: dict[str, Any]) -> None:
+    """Put paginators in the place of the names by which a plugin's API and streams mean them.
+
+    Args:
+        record: the plugin's record.
+        plugin: the plugin.
+        known: classes or factories by name.
+
+    Raises:
+        PluginLoadError: there is none of that name; the record is marked as broken.
+    """
+    places: list[tuple[str, Any]] = [("its API", plugin.api_type)]
+    places += [(f"stream {stream.name!r}", stream) for stream in plugin.all_streams]
+    for where, owner in places:
+        name = getattr(owner, "paginator", None)
+        if not isinstance(name, str):
+            continue
+        if name not in known:
+            near = ", ".join(difflib.get_close_matches(name, known, 3) or sorted(known)) or "none"
+            record.mark_broken(
+                "invalid",
+                f"{where} wants the paginator {clean(name, 64)!r}, which nobody registers",
+                f"install the package whose devlake_paginators gives it; there are: {near}",
+            )
+            raise record.as_error()
+        with guarded(record, f"while the paginator {name!r} was made", "invalid"):
+            # An attribute of the class or object itself: nobody else's paginator changes.
+            owner.paginator = known[name]()

@@ -26,7 +26,7 @@ class _Paged(Stream[ModelT]):
         @property
         def cursor(self) -> Cursor | None: ...
         @property
-        def paginator(self) -> Paginator | None: ...
+        def paginator(self) -> Paginator | str | None: ...
     else:
         cursor = None
         paginator = None
@@ -101,7 +101,8 @@ class RestStream(_Paged[ModelT]):
 
     Class attributes:
         records: a JSON pointer to the records in a page; the paginator's items where left out.
-        paginator: how to find the next page; the API's where left out.
+        paginator: how to find the next page, or the name of a registered one; the API's where
+            left out.
         cursor: the value by which the next run asks only for what is new.
     """
 

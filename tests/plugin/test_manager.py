@@ -8,7 +8,7 @@ import pytest
 
 import devlake_core as dl
 from devlake_core.api.runtime import Call
-from devlake_core.errors import APIException, HookError, PluginLoadError, UsageError
+from devlake_core.errors import APIException, ConfigError, HookError, PluginLoadError, UsageError
 from devlake_core.plugin.events import Subtask
 from devlake_core.plugin.manager import Host
 from devlake_core.plugin.records import PluginRecord
@@ -100,6 +100,10 @@ class Connection(dl.Connection):
 
 class Scope(dl.ToolScope, table=True):
     pass
+
+
+class Thing(dl.ToolModel, table=True):
+    id: int = dl.Field(primary_key=True)
 
 
 class Tracker(dl.Plugin):
@@ -399,17 +403,66 @@ def test_a_hook_without_its_mark_is_told_instead_of_never_called(host):
         host.add_hooks("forgetful", guest(devlake_after_response=devlake_after_response))
 
 
-def test_paginators_are_registered_by_name(host):
-    class Pages(dl.Paginator):
-        pass
+class CompanyPages(dl.Paginator):
+    pass
 
-    @dl.hookimpl
-    def devlake_paginators():
-        yield Pages
-        yield "company_pages", Pages
 
+@dl.hookimpl
+def devlake_paginators():
+    yield CompanyPages
+    yield "company_pages", CompanyPages
+
+
+def paging(api, stream):
+    class PagingAPI(dl.API):
+        paginator = api
+
+    class Things(dl.RestStream[Thing]):
+        paginator = stream
+
+    class Paging(Tracker):
+        api_type = PagingAPI
+        streams = [Things]
+
+    return Paging()
+
+
+def test_a_paginator_is_taken_by_its_name(host):
     host.add_hooks("pages", guest(devlake_paginators=devlake_paginators))
-    assert host.paginators() == {"pages": Pages, "company_pages": Pages}
+    plugin = paging("company_pages", "companypages")
+    host.add(plugin)
+    assert isinstance(plugin.api_type.paginator, CompanyPages)
+    assert isinstance(plugin.all_streams[0].paginator, CompanyPages)
+
+
+def test_a_data_sources_paginators_are_its_own(host):
+    own = paging("company_pages", None)
+    type(own).devlake_paginators = staticmethod(devlake_paginators)
+    host.add(own)
+    assert isinstance(own.api_type.paginator, CompanyPages)
+    other = paging(None, "company_page")
+    with pytest.raises(PluginLoadError, match="paginator 'company_page', which nobody") as caught:
+        host.add(other)
+    assert "stream 'things'" in caught.value.message
+    assert "there are: none" in caught.value.hint
+
+
+def test_a_paginators_name_alone_leads_nowhere():
+    class Lost(dl.API):
+        base_url, paginator = "http://127.0.0.1:9", "company_pages"
+
+    with pytest.raises(ConfigError, match="'company_pages' is known by its name alone"):
+        next(Lost().pages(dl.Request("x")))
+
+
+@pytest.mark.parametrize("name", ["devlake_connection_types", "devlake_scopes"])
+def test_shared_hooks_register_no_types_of_a_data_source(host, name):
+    @dl.hookimpl(specname=name)
+    def register():
+        yield "tracker", object
+
+    with pytest.raises(PluginLoadError, match=f"{name} is for data sources alone"):
+        host.add_hooks("types", guest(register=register))
 
 
 @pytest.mark.parametrize(
