@@ -1,8 +1,10 @@
-"""Plugins written for pydevlake, loaded from folders that are no distribution."""
+"""Plugins written for pydevlake, in folders that are no distributions."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,15 +19,9 @@ RECORDED = HERE.parents[2] / "tests" / "data" / "devlake"
 
 
 @pytest.fixture(scope="session")
-def host():
-    """Return a host of no installed plugin."""
-    return Host([])
-
-
-@pytest.fixture(scope="session")
-def load(host):
-    """Return what loads a plugin by its folder, once."""
-    path, made = list(sys.path), {}
+def load():
+    """Return what loads a plugin by its folder into this process, once."""
+    host, path, made = Host([]), list(sys.path), {}
 
     def load_once(name):
         if name not in made:
@@ -37,11 +33,32 @@ def load(host):
 
 
 @pytest.fixture
-def fake(load):
-    return load("fakeplugin")
-
-
-@pytest.fixture
 def calls():
     """Return the recorded calls."""
     return json.loads((RECORDED / "wire-samples.json").read_text("utf-8"))["calls"]
+
+
+@pytest.fixture(scope="session")
+def shims(tmp_path_factory):
+    """Return a folder of shims for the recorded plugin, as the server is given one."""
+    folder = tmp_path_factory.mktemp("shims")
+    main = PLUGINS / "fakeplugin" / "fakeplugin" / "main.py"
+    devlake = "from devlake_core.cli.main import main; main()"
+    command = [sys.executable, "-c", devlake, "bridge", "sync", str(folder), "--legacy", str(main)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def called(command, folder, **environment):
+    """Run a call and return its status, the lines on descriptor 3 and what is said on stderr."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 3>&1 1>/dev/null', "sh", *command],
+        cwd=folder,
+        env={**os.environ, "DEVLAKE_DAEMON": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # An empty object only says that the call is alive.
+    return done.returncode, [line for line in done.stdout.splitlines() if line != "{}"], done.stderr

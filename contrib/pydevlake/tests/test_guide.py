@@ -16,7 +16,7 @@ from tests.web import serving
 
 @pytest.fixture
 def plugin(load):
-    return load("myplugin")
+    return load("guideplugin")
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_its_name_comes_from_the_class_and_its_tables_from_the_folder(plugin):
     assert info["name"] == "my"
     assert info["description"] == "my plugin"
     assert [info[f"{kind}_model_info"]["table_name"] for kind in ("scope", "scope_config")] == [
-        "_tool_myplugin_myplugintoolscopes",
-        "_tool_myplugin_mypluginscopeconfigs",
+        "_tool_guideplugin_myplugintoolscopes",
+        "_tool_guideplugin_mypluginscopeconfigs",
     ]
     assert plugin.get_stream("users").raw_model_table == "_raw_my_users"
     assert [meta["name"] for meta in info["subtask_metas"]] == [
@@ -75,7 +75,7 @@ def test_its_migrations_lead_to_its_tables(plugin, db_url):
     migrate(store, [plugin])
     assert pending(store, [plugin]) == []
     with store.reading() as connection:
-        key = inspect(connection).get_pk_constraint("_tool_myplugin_comments")
+        key = inspect(connection).get_pk_constraint("_tool_guideplugin_comments")
     store.close()
     assert set(key["constrained_columns"]) == {"id", "connection_id"}
 
@@ -88,14 +88,17 @@ def test_its_streams_run_over_pages_and_parents(plugin, ctx, tool):
         users, comments, accounts = (
             sorted(map(tuple, connection.exec_driver_sql(f"SELECT {columns} FROM {table}")))
             for columns, table in (
-                ("id, name, address", "_tool_myplugin_users"),
-                ("id, text_body", "_tool_myplugin_comments"),
+                ("id, name, address", "_tool_guideplugin_users"),
+                ("id, text_body", "_tool_guideplugin_comments"),
                 ("id, full_name, email", "accounts"),
             )
         )
     assert users == [("u1", "Ada", "here"), ("u2", "", None)]
     assert comments == [("c1", "well")]
-    assert accounts == [("myplugin:User:1:u1", "Ada", None), ("myplugin:User:1:u2", "", "b@x")]
+    assert accounts == [
+        ("guideplugin:User:1:u1", "Ada", None),
+        ("guideplugin:User:1:u2", "", "b@x"),
+    ]
     assert {asked.headers["Token"] for asked in tool.asked} == {"t0ken"}
 
 
@@ -104,7 +107,7 @@ def test_its_plan_and_scopes_are_named_after_the_folder(plugin, ctx):
     [[task]] = pipeline["plan"]
     assert (task["plugin"], len(task["subtasks"])) == ("my", 6)
     [scope] = pipeline["scopes"]
-    assert json.loads(scope["data"])["id"] == "myplugin:MyPluginToolScope:1:p"
+    assert json.loads(scope["data"])["id"] == "guideplugin:MyPluginToolScope:1:p"
     assert json.loads(scope["data"])["_raw_data_table"] == "_raw_my_scopes"
 
 

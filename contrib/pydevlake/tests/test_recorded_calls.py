@@ -1,94 +1,89 @@
-"""The recorded plugin answers what was recorded."""
+"""The recorded plugin answers what was recorded.
+
+It runs in processes of its own: other tests have a plugin with tables of the same names.
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from devlake_core.bridge.methods import answer
-from devlake_core.migration import migrate
-from devlake_core.runner.cancel import Cancel
 from devlake_core.store import Store, ensure_raw
 from tests.domain import catalog
 
-from .conftest import RECORDED
+from .conftest import PLUGINS, RECORDED, called
+
+FAKE = PLUGINS / "fakeplugin"
+MIGRATE = """
+import sys
+from devlake_core.migration import migrate
+from devlake_core.plugin.manager import Host
+from devlake_core.runner.legacy import add_legacy
+from devlake_core.store import Store
+plugin = add_legacy(Host([]), sys.argv[1])
+store = Store.open(sys.argv[2])
+migrate(store, [plugin])
+store.close()
+"""
 
 
-class Descriptor3:
-    """Keep what would be written to descriptor 3."""
-
-    def __init__(self):
-        self.lines = []
-        self.document = b""
-
-    def result(self, line):
-        self.lines.append(line)
-
-    def progress(self, increment, current, total):
-        line = {"increment": increment, "current": current, "total": total}
-        self.lines.append(json.dumps(line).encode())
-
-    def alive(self):
-        pass
-
-    def log(self, text):
-        pass
+def migrated(url):
+    """Make the domain layer and the plugin's tables."""
+    command = [sys.executable, "-W", "error", "-c", MIGRATE, str(FAKE / "fakeplugin"), url]
+    subprocess.run(command, check=True)
 
 
-def called(host, call, **changes):
-    out = Descriptor3()
+def answered(shims, call, **changes):
+    """Return what a recorded call gives, as the server reads it."""
     arguments = [
-        json.dumps({**given, **changes} if "db_url" in given else given)
-        if isinstance(given, dict)
-        else json.dumps(given)
+        json.dumps({**given, **changes} if isinstance(given, dict) and "db_url" in given else given)
         for given in call["argv"]
     ]
-    path = "/path/to/fakeplugin/run.sh"
-    answer(host, "fake", call["method"], arguments, out, Cancel(), path=path)
+    code, lines, said = called(["./run.sh", call["method"], *arguments], shims / "fake")
+    assert code == 0, said
     if call["method"] in {"plugin-info", "make-pipeline"}:
-        return [json.loads(b"".join(out.lines))]
-    return [json.loads(line) for line in out.lines]
+        lines = ["".join(lines)]
+    return [json.loads(line) for line in lines]
 
 
-def test_it_loads_under_the_name_of_its_class_with_tables_named_after_its_folder(fake):
-    assert fake.name == "fake"
-    assert fake.tool_scope_type.__tablename__ == "_tool_fakeplugin_fakeprojects"
-    assert fake.get_stream("fakepipelinestream").raw_model_table == "_raw_fake_fakepipelinestream"
+def test_calls_that_need_no_database_are_answered_as_recorded(shims, calls):
+    assert [call["method"] for call in calls[:4]] == [
+        "plugin-info",
+        "remote-scopes",
+        "remote-scopes",
+        "make-pipeline",
+    ]
+    for call in calls[:4]:
+        if call["method"] == "plugin-info":
+            call["fd3"][0]["plugin_path"] = str(shims / "fake" / "run.sh")
+        assert answered(shims, call) == call["fd3"]
 
 
-def test_calls_that_need_no_database_are_answered_as_recorded(fake, host, calls):
-    done = []
-    for call in calls:
-        if not any("db_url" in given for given in call["argv"] if isinstance(given, dict)):
-            assert called(host, call) == call["fd3"]
-            done.append(call["method"])
-    assert done == ["plugin-info", "remote-scopes", "remote-scopes", "make-pipeline"]
+def test_connections_are_tested_by_their_token(shims):
+    for token, status in (("this_is_a_valid_token", 200), ("other", 401)):
+        argv = [{"log_level": ""}, {"name": "c", "token": token}]
+        [answer] = answered(shims, {"method": "test-connection", "argv": argv})
+        assert (answer["success"], answer["status"]) == (status == 200, status)
 
 
-@pytest.fixture
-def store(db_url, fake):
-    """Return a database with the domain layer and the plugin's tables."""
-    found = Store.open(db_url)
-    migrate(found, [fake])
-    yield found
-    found.close()
-
-
-def test_verbs_tell_their_progress_as_recorded(fake, host, calls, store, db_url):
-    for call in calls:
-        if call["method"] in {"collect", "extract", "convert"}:
-            assert called(host, call, db_url=db_url) == call["fd3"]
-    [stream] = fake.all_streams
+def test_verbs_tell_their_progress_as_recorded(shims, calls, db_url):
+    migrated(db_url)
+    for call in calls[4:]:
+        assert answered(shims, call, db_url=db_url) == call["fd3"]
+    store = Store.open(db_url)
     with store.reading() as connection:
         raws, tools, rows = (
             connection.exec_driver_sql(f"SELECT * FROM {table}").mappings().all()
             for table in (
-                stream.raw_model_table,
+                "_raw_fake_fakepipelinestream",
                 "_tool_fakeplugin_fakepipelines",
                 "cicd_pipelines",
             )
         )
+    store.close()
     assert len(raws) == len(tools) == len(rows) == 250
     params = '{"ConnectionId":21,"ScopeId":"p1"}'
     assert {raw["params"] for raw in raws} == {params}
@@ -111,10 +106,11 @@ def wide(kind):
 
 
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
-def test_its_tables_are_those_that_the_server_made(kind, fake, request):
-    store = Store.open(request.getfixturevalue(f"{kind}_url"))
-    migrate(store, [fake])
-    ensure_raw(store, "fake", *(stream.raw_model_table for stream in fake.all_streams))
+def test_its_tables_are_those_that_the_server_made(kind, request):
+    url = request.getfixturevalue(f"{kind}_url")
+    migrated(url)
+    store = Store.open(url)
+    ensure_raw(store, "fake", "_raw_fake_fakepipelinestream")
     with store.reading() as connection:
         tables = catalog.read(connection)
     store.close()
@@ -132,3 +128,21 @@ def test_its_tables_are_those_that_the_server_made(kind, fake, request):
             column: wide(kind) for column, kind in theirs.items()
         }
         assert set(tables[name]["primary_key"]) == set(recorded["primary_key"])
+
+
+MAIN = [sys.executable, "fakeplugin/main.py"]
+
+
+def test_its_main_runs_as_a_script_with_database_and_connection_alone(tmp_path):
+    context = {
+        "db_url": f"sqlite+pysqlite:///{tmp_path / 'lake.db'}",
+        "connection": {"id": 1, "name": "c", "token": "t"},
+        "scope_config": {"env": "test"},
+    }
+    for verb in ("collect", "extract", "convert"):
+        command = [*MAIN, verb, json.dumps(context), "fakepipelinestream"]
+        code, lines, said = called(command, FAKE, PYTHONPATH=str(FAKE), PYTHONWARNINGS="default")
+        assert code == 0, said
+        assert json.loads(lines[-1]) == {"increment": 50, "current": 250, "total": 0}
+        # The server's log would be full of them.
+        assert "Deprecat" not in said

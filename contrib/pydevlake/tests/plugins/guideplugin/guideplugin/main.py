@@ -3,10 +3,10 @@ from typing import Iterable, Optional
 from pydantic import SecretStr
 
 import pydevlake as dl
-from myplugin.api import MyAPI
-from myplugin.models import Comment, User
-from myplugin.streams.comments import UserComments
-from myplugin.streams.users import Users
+from guideplugin.api import MyAPI
+from guideplugin.models import Comment, User
+from guideplugin.streams.comments import UserComments
+from guideplugin.streams.users import Users
 from pydevlake.domain_layer.devops import CicdScope
 from pydevlake.migration import Dialect, MigrationScriptBuilder, migration
 

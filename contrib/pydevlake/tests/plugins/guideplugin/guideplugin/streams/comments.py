@@ -1,6 +1,6 @@
-from myplugin.api import MyAPI
-from myplugin.models import Comment
-from myplugin.streams.users import Users
+from guideplugin.api import MyAPI
+from guideplugin.models import Comment
+from guideplugin.streams.users import Users
 from pydevlake import Substream
 
 

@@ -1,8 +1,8 @@
 from typing import Iterable, Tuple
 
 import pydevlake.domain_layer.crossdomain as cross
-from myplugin.api import MyAPI
-from myplugin.models import User as ToolUser
+from guideplugin.api import MyAPI
+from guideplugin.models import User as ToolUser
 from pydevlake import Context, DomainType, Stream
 
 
