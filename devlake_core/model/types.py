@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
-from sqlalchemy import TEXT, DateTime, LargeBinary, String, Text
+from sqlalchemy import TEXT, ColumnElement, DateTime, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from devlake_core import crypto
@@ -140,16 +142,34 @@ class JSONText(TypeDecorator[Any]):
             return plain
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
+    def column_expression(self, column: Any) -> Any:
+        """Read it as text: of a string one could not tell whether the driver had decoded it."""
+        return _JSONAsText(column, self)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return the decoded value."""
-        if not isinstance(value, str | bytes):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            if dialect.name != "postgresql":
-                raise
-            return value  # the driver has decoded it: it is a JSON text of a jsonb column
+        return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+class _JSONAsText(ColumnElement[Any]):
+    """Be a JSON column as it is selected; it is text already but on PostgreSQL."""
+
+    inherit_cache = True
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]
+
+    def __init__(self, column: Any, type_: TypeEngine[Any]) -> None:
+        self.column = column
+        self.type = type_
+
+
+@compiles(_JSONAsText)
+def _plain(element: _JSONAsText, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
+
+
+@compiles(_JSONAsText, "postgresql")
+def _cast(element: _JSONAsText, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.column, **options)} AS TEXT)"
 
 
 class Encrypted(TypeDecorator[SecretStr]):
