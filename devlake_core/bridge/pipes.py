@@ -205,7 +205,8 @@ class HostPipes:
             poison: a last line of results that makes the host fail.
             hurry: not to wait long for a host that may read no more.
         """
-        until = time.monotonic() + (min(_CLOSING, self.patience) if hurry else self.patience)
+        short = min(_CLOSING, self.patience)
+        until = time.monotonic() + (short if hurry else self.patience)
         self.tick(last=True)
         self.results.finish(until)
         if poison:
@@ -219,6 +220,6 @@ class HostPipes:
             errors.finish(until)
         if self._dropped:
             self.logs.add(b"(%d lines were dropped: the host did not read)\n" % self._dropped)
-        self.logs.finish(time.monotonic() + _CLOSING)
+        self.logs.finish(time.monotonic() + short)
         if self._errors:
             time.sleep(_SETTLE)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.bridge import gotools
 from tests.bridge.gohost import GoHost
+from tests.bridge.server import Server
 from tests.bridge.shims import UNRULY, synced
 
 if TYPE_CHECKING:
@@ -64,3 +65,18 @@ def unruly_shims() -> Iterator[Shims]:
     """Yield a folder of shims with the plugin `unruly`."""
     with synced(UNRULY) as shims:
         yield shims
+
+
+@pytest.fixture(params=["warm", "cold"])
+def server(
+    request: pytest.FixtureRequest, go_host: GoHost, unruly_shims: Shims
+) -> Iterator[Server]:
+    """Yield a server that calls `unruly`, once in the shared service and once without."""
+    server = Server(go_host, unruly_shims, request.param)
+    if server.mode == "cold":
+        yield server
+        return
+    unruly_shims.warm("unruly")
+    before = server.calls_of_keeper()
+    yield server
+    assert server.calls_of_keeper() > before, "the calls were cold"

@@ -48,13 +48,14 @@ class Shims:
         reader, writer = os.pipe()
         # Read into a file: a pipe that is full would stop the child.
         child = subprocess.Popen(
-            ["/bin/sh", "-c", 'exec ./run.sh "$@" 3>&"$0"', str(writer), *texts],
+            ["./run.sh", *texts],
             cwd=self.folder / plugin,
             env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=(writer,),
+            preexec_fn=lambda: os.dup2(writer, 3),
+            pass_fds=(3,),
         )
         os.close(writer)
         import threading
@@ -77,12 +78,13 @@ class Shims:
         found: list[dict[str, Any]] = json.loads(self.devlake("serve", "status", "--json").stdout)
         return found
 
-    def warm(self, plugin: str, seconds: float = 30) -> None:
+    def warm(self, plugin: str, seconds: float = 15) -> None:
         """Call until the plugin's keeper is there."""
         end = time.monotonic() + seconds
+        said: Any = ""
         while not list(self.run.glob(f"*/{plugin}.plugin")):
-            assert time.monotonic() < end, self.logs()
-            self.shim(plugin, "remote-scopes", CONFIG, {"name": "warm"}, "")
+            assert time.monotonic() < end, f"{said}\n{self.logs()}"
+            said = self.shim(plugin, "remote-scopes", CONFIG, {"name": "warm"}, "")
             time.sleep(0.2)
 
     def logs(self) -> str:

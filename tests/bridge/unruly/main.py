@@ -42,9 +42,19 @@ def behave(connection):
     return MISDEEDS[word](connection, rest) or ()
 
 
+def sign(path):
+    """Write this process's number to a file, if one is named."""
+    if path:
+        with open(f"{path}.new", "w") as file:
+            file.write(str(os.getpid()))
+        os.rename(f"{path}.new", path)
+
+
 def slow(_connection, rest):
-    """Yield a record each hundredth of a second, for so many seconds."""
-    for number in range(int(float(rest) * 100)):
+    """Yield a record each hundredth of a second, for so many seconds; sign in a file."""
+    seconds, _, path = rest.partition(" ")
+    sign(path)
+    for number in range(int(float(seconds) * 100)):
         time.sleep(0.01)
         yield {"id": f"s{number}", "title": "slow"}
 
@@ -66,6 +76,17 @@ def prints(connection, rest):
 def says(_connection, rest):
     """Print a line of so many bytes."""
     print("x" * int(rest))
+
+
+def complains(_connection, rest):
+    """Log an error of so many bytes."""
+    import logging
+
+    logging.getLogger("unruly").error("y" * int(rest))
+
+
+def swells(_connection, rest):
+    """Make a plan of so many megabytes."""
 
 
 def logs(_connection, rest):
@@ -119,7 +140,8 @@ def eats(_connection, rest):
 
 
 def stuck(_connection, rest):
-    """Hold the interpreter's lock in C and never let go."""
+    """Hold the interpreter's lock in C and never let go; sign in a file."""
+    sign(rest)
     sum(range(10**12))
 
 
@@ -131,7 +153,9 @@ def waits(_connection, rest):
     """Wait as a client does that a tool told to."""
     from devlake_core.api import current_runtime
 
-    current_runtime.get().pause(float(rest), "the tool said so")
+    seconds, _, path = rest.partition(" ")
+    sign(path)
+    current_runtime.get().pause(float(seconds), "the tool said so")
 
 
 def forks(_connection, rest):
@@ -211,9 +235,18 @@ class Unruly(dl.Plugin):
         yield dl.RemoteScopeGroup("g", "Group")
 
     def remote_scopes(self, connection, group_id):
+        for _ in behave(connection):
+            pass
         size = int(group_id) if group_id.isdigit() else 3
         for number in range(3):
             yield UnrulyScope(id=f"s{number}", name="n" * size)
+
+    def make_pipeline_plan(self, pairs, connection):
+        plan = super().make_pipeline_plan(pairs, connection)
+        word, _, size = connection.behaviour.partition(" ")
+        if word == "swells":
+            plan[0][0].options["texts"] = ["z" * (1 << 20)] * int(size)
+        return plan
 
 
 if __name__ == "__main__":
