@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from devlake_core import crypto
@@ -39,6 +41,8 @@ WAIT_SECONDS = 60.0
 
 STEP = 100
 """How many records are told at once: the server's bar moves as it did with pydevlake."""
+
+_IN_MEMORY = re.compile(r"sqlite(\+\w+)?://(/|/:memory:)?")
 
 
 def run_subtask(
@@ -94,16 +98,20 @@ def _store(url: str, plugin: Plugin, environment: Mapping[str, str]) -> Iterator
         message = "the task's context names no database"
         raise ConfigError(message, hint="say it by db_url")
     crypto.set_encryption_secret(environment.get(crypto.VARIABLE) or None)
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        crypto.use_secret_file(f"{parsed.database}.key")
-    store = Store.open(url)
-    try:
+    with ExitStack() as stack:
+        if _IN_MEMORY.fullmatch(url):
+            # What a script tries with nothing: gone at its end, as it wants, but with a file a
+            # lock and a second connection work as ever.
+            folder = stack.enter_context(TemporaryDirectory(prefix="devlake-"))
+            url = f"sqlite:///{folder}/memory.db"
+        parsed = parse_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            crypto.use_secret_file(f"{parsed.database}.key")
+        store = Store.open(url)
+        stack.callback(store.close)
         if store.dialect == "sqlite":
             ensure(store, plugin)
         yield store
-    finally:
-        store.close()
 
 
 def _rows(plugin: Plugin, task: Mapping[str, Any]) -> tuple[Any, Any, Any]:

@@ -134,6 +134,17 @@ def test_an_sqlite_file_without_tables_gets_them_for_a_context_of_a_script(sqlit
     ]
 
 
+@pytest.mark.parametrize("url", ["sqlite+pysqlite:///:memory:", "sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_serves_a_single_call(url, monkeypatch, tmp_path):
+    class Plain(Recorded):
+        scope_config_type = dl.Plugin.scope_config_type
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    kept = call(Plain(), "collect", {"db_url": url, "connection": {"token": "t"}}, STREAM)
+    assert kept.progresses[-1]["current"] == 250
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_context_without_scope_has_a_blank_one_and_a_database_from_the_environment(sqlite_url):
     seen = []
 
