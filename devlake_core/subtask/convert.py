@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from devlake_core.errors import DevlakeError, RecordError, SchemaError
-from devlake_core.model import DomainTable, NoPKModel, ToolModel
+from devlake_core.errors import DevlakeError, RecordError
+from devlake_core.model import DomainTable, ToolModel
 from devlake_core.raised import place
-from devlake_core.store import Writer, Written, count_rows, read_batches
+from devlake_core.store import Written, count_rows, read_batches
 from devlake_core.store.mapped import rows_of
 from devlake_core.store.quarantine import Bad
 from devlake_core.store.read import unsorted_key
@@ -19,12 +18,13 @@ from devlake_core.stream import Progress, takes_context
 from .default_extraction import described
 from .group import Group, has_origin
 from .run import SubtaskRun, subtask_run
+from .target import Kind, Target
 from .threshold import Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection
 
     from devlake_core.stream import Context, Stream
 
@@ -50,49 +50,6 @@ def convert(ctx: Context, stream: Stream) -> Iterator[Progress]:
         yield Progress(convertor.done, 0)
 
 
-class _Target:
-    """Collect the rows of one domain class until they are written."""
-
-    def __init__(self, run: SubtaskRun, model: type[DomainTable]) -> None:
-        self.table: Table = model.__table__
-        if not run.store.has_table(self.table.name):
-            message = f"the database has no table {self.table.name}"
-            raise SchemaError(message, hint="run `devlake migrate`")
-        self.has_origin = has_origin(model)
-        self.writer = Writer(run.store, self.table, stamp=run.stamp, newer_wins=model.__shared__)
-        self._get = itemgetter(*(column.key for column in self.table.columns))
-        self.rows: list[tuple[Any, ...]] = []
-        self.raw_ids: list[int | None] = []
-        self.upserted = 0
-
-    def add(self, row: DomainTable, raw_id: int | None) -> None:
-        """Take one row."""
-        self.rows.append(self._get(row.__dict__))
-        self.raw_ids.append(raw_id)
-
-    def rejected(self, written: Written) -> list[Bad]:
-        """Return the rows that could not be written."""
-        return [
-            Bad(self.raw_ids[index], f"{self.table.name}: {reason}")
-            for index, reason in written.rejected
-        ]
-
-
-class _Kind:
-    """Know of one class what has to be done to each of its rows."""
-
-    def __init__(self, model: Any) -> None:
-        self.is_domain = issubclass(model, DomainTable)
-        self.has_id = self.is_domain and "id" in model.model_fields
-        self.has_origin = issubclass(model, NoPKModel)
-        # Such a row may be filled past its validating attributes, which take ten times longer.
-        self.is_plain = (
-            self.has_origin
-            and not model.__orm__
-            and model.set_tool_origin is NoPKModel.set_tool_origin
-        )
-
-
 class _Convertor:
     def __init__(self, run: SubtaskRun) -> None:
         self._run = run
@@ -100,8 +57,8 @@ class _Convertor:
         self._stream = run.stream
         self._model: type[ToolModel] = run.stream.tool_model
         self._keys = self._model.key_fields()
-        self._targets: dict[type[DomainTable], _Target] = {}
-        self._kinds: dict[type, _Kind] = {}
+        self._targets: dict[type[DomainTable], Target] = {}
+        self._kinds: dict[type, Kind] = {}
         self._threshold = Threshold(run.stream.name, "convert")
         self._with_context = takes_context(run.stream.convert, 1)
         self._bad: list[Bad] = []
@@ -164,7 +121,7 @@ class _Convertor:
         model = type(row)
         kind = self._kinds.get(model)
         if kind is None:
-            kind = self._kinds[model] = _Kind(model)
+            kind = self._kinds[model] = Kind(model)
         if not kind.is_domain:
             message = f"convert() gave a {model.__name__}, which is no domain row"
             raise RecordError(message)
@@ -196,7 +153,7 @@ class _Convertor:
             return False
         return not (self._keys == ("id",) and given == str(tool.id))
 
-    def _target(self, model: type[DomainTable]) -> _Target:
+    def _target(self, model: type[DomainTable]) -> Target:
         if model not in self._targets:
             declared = self._stream.domain_models
             if declared and model not in declared:
@@ -205,10 +162,10 @@ class _Convertor:
                     f"{self._stream.name}: convert() gave a {model.__name__}, declared: {names}"
                 )
                 raise RecordError(message)
-            self._targets[model] = _Target(self._run, model)
+            self._targets[model] = Target(self._run, model)
         return self._targets[model]
 
-    def _write(self, connection: Connection) -> list[tuple[_Target, Written]]:
+    def _write(self, connection: Connection) -> list[tuple[Target, Written]]:
         """Write what is in hand; it may be called again with the same after a conflict."""
         run = self._run
         done = []
@@ -222,7 +179,7 @@ class _Convertor:
         run.quarantine.put(connection, "convert", [*self._bad, *rejected])
         return done
 
-    def _settle(self, done: list[tuple[_Target, Written]]) -> None:
+    def _settle(self, done: list[tuple[Target, Written]]) -> None:
         """Count what was committed, and let go of it."""
         for target, written in done:
             self._bad.extend(target.rejected(written))

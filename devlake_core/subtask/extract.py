@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from devlake_core.errors import RecordError
 from devlake_core.store import Writer, Written, count_rows, existing_rows
-from devlake_core.store.quarantine import Bad
-from devlake_core.store.raw import RawRow, copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
+from devlake_core.store.raw import copy_raw, drop_raw, drop_raw_before, has_rows, read_raw
 from devlake_core.store.statistics import Statistics
 from devlake_core.store.sweep import ALL, EVERYTHING
 from devlake_core.stream import Progress
 
+from .batch import Batch, Key
 from .extraction import Extraction, config_hash
 from .group import Group
 from .run import SubtaskRun, subtask_run
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from devlake_core.stream import Context, Stream
 
 SIZE = 2000
-
-Key = tuple[Any, ...]
 
 
 def extract(ctx: Context, stream: Stream) -> Iterator[Progress]:
@@ -43,54 +40,6 @@ def extract(ctx: Context, stream: Stream) -> Iterator[Progress]:
         yield from extractor.batches()
         extractor.end()
         yield Progress(extractor.done, 0)
-
-
-class _Batch:
-    """Sort one batch of raw rows into tool rows, superseded and bad ones."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.latest: dict[Key, int] = {}
-        self.superseded: list[int] = []
-        self.bad: list[Bad] = []
-        self.bad_keys: list[Key] = []
-        self.keyless = False
-
-    def take(self, extraction: Extraction, raw: RawRow) -> None:
-        """Extract one raw row."""
-        try:
-            rows = extraction.rows(raw)
-        except RecordError as error:
-            self._reject(extraction, raw, str(error))
-            return
-        keys = extraction.keys
-        if keys is not None:
-            plain = len(rows) == 1 and not extraction.authored
-            key = keys.of_row(rows[0]) if plain else keys.of_raw(raw)
-            if key is not None:
-                self._supersede(key, raw.id)
-        self.rows.extend(rows)
-
-    def rejected(self, written: Written) -> list[Bad]:
-        """Return the rows that could not be written."""
-        return [Bad(self.rows[i]["raw_data_id"], reason) for i, reason in written.rejected]
-
-    def _supersede(self, key: Key, raw_id: int) -> None:
-        older = self.latest.get(key)
-        if older is not None:
-            self.superseded.append(older)
-            self.rows = [row for row in self.rows if row["raw_data_id"] != older]
-        self.latest[key] = raw_id
-
-    def _reject(self, extraction: Extraction, raw: RawRow, reason: str) -> None:
-        self.bad.append(Bad(raw.id, reason))
-        if extraction.keys is None:
-            return
-        key = extraction.keys.of_raw(raw)
-        if key is None:
-            self.keyless = True
-        else:
-            self.bad_keys.append(key)
 
 
 class _Extractor:
@@ -140,7 +89,7 @@ class _Extractor:
         new = (raw.c.params == run.params) & (raw.c.id > run.state.extracted_to)
         total = count_rows(run.store, raw, new)
         for raws in read_raw(run.store, run.raw, run.params, run.state.extracted_to, SIZE):
-            batch = _Batch()
+            batch = Batch()
             if self._extraction is not None:
                 for row in raws:
                     batch.take(self._extraction, row)
@@ -154,7 +103,7 @@ class _Extractor:
             self._threshold.check()
         self._threshold.check_end()
 
-    def _write(self, batch: _Batch, connection: Connection) -> tuple[Written, int]:
+    def _write(self, batch: Batch, connection: Connection) -> tuple[Written, int]:
         """Write a batch; it may be called again with the same batch after a conflict."""
         run = self._run
         if self._writer is None or self._extraction is None:
@@ -164,7 +113,7 @@ class _Extractor:
         run.quarantine.put(connection, "extract", [*batch.bad, *batch.rejected(written)])
         return written, self._drop(connection, superseded)
 
-    def _settle(self, batch: _Batch, written: Written, gone: int) -> None:
+    def _settle(self, batch: Batch, written: Written, gone: int) -> None:
         """Count what was committed."""
         batch.bad.extend(batch.rejected(written))
         for column, number in written.truncated.items():
@@ -174,7 +123,7 @@ class _Extractor:
         self._statistics.wrote(self._upserted)
         self._ctx.counts["removed"] += gone
 
-    def _find_older(self, connection: Connection, batch: _Batch) -> list[int]:
+    def _find_older(self, connection: Connection, batch: Batch) -> list[int]:
         """Return the raw rows that this batch supersedes; mind the ones that must stay."""
         run, extraction = self._run, self._extraction
         if extraction is None or self._table is None:
@@ -200,7 +149,7 @@ class _Extractor:
     def _is_mine(self, row: Any) -> bool:
         return bool(row.raw_table == self._run.raw.name and row.params == self._run.params)
 
-    def _watch_for_sharing(self, connection: Connection, batch: _Batch) -> None:
+    def _watch_for_sharing(self, connection: Connection, batch: Batch) -> None:
         """Notice a row that two records name, in a table that was not declared shared."""
         if self._shared or self._extraction is None or self._table is None:
             return
