@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> NoReturn:
         status = _answered(arguments)
     except OSError as error:
         # What a call needs of the system it will have at another time: processes, descriptors.
-        status = refuse(75, f"the call cannot be started: {error.strerror}", _where(error))
+        hint = "try again; see how many processes and open files this user may have"
+        status = refuse(75, f"the call cannot be started: {error.strerror}", hint)
     except BaseException as error:
         status = refuse(70, f"{type(error).__name__}: {error}", _where(error))
     # What this leaves behind could only delay the end.
