@@ -196,7 +196,10 @@ class HostPipes:
     def flush(self) -> bool:
         """Write what is left of the results, and say whether the host has read all of them."""
         self.tick(last=True)
-        return self.results.finish(time.monotonic() + self.patience)
+        read = self.results.finish(time.monotonic() + self.patience)
+        if not read:
+            self.results.lose()
+        return read
 
     def close(self, poison: bytes = b"", *, hurry: bool = False) -> None:
         """Write what is left, in the order that the host survives, and wait until it was read.
@@ -206,14 +209,15 @@ class HostPipes:
             hurry: not to wait long for a host that may read no more.
         """
         short = min(_CLOSING, self.patience)
-        until = time.monotonic() + (short if hurry else self.patience)
+        patience = short if hurry else self.patience
         self.tick(last=True)
-        self.results.finish(until)
+        self.results.finish(time.monotonic() + patience)
         if poison:
             self.results.add(poison + b"\n")
-            self.results.finish(until)
+            self.results.finish(time.monotonic() + short)
         errors = Pipe(2)
         if self._errors:
+            until = time.monotonic() + patience
             errors.add(b"".join(line + b"\n" for line in self._errors[:-1]))
             errors.finish(until)
             errors.add(self._errors[-1] + b"\n")

@@ -267,6 +267,8 @@ class Supervisor:
                 "set DEVLAKE_SILENT_SECONDS (subtasks) or DEVLAKE_CALL_SECONDS for more",
             )
         else:
+            # What is left of the results is not waited for again.
+            self.pipes.results.lose()
             self._fail(74, f"{what}: {_UNREAD}", "")
 
     def _fail(self, status: int, message: str, hint: str) -> None:

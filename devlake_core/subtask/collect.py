@@ -78,6 +78,7 @@ class _Collector:
         self._input: dict[str, Any] = {}
         self._input_text = b"{}"
         self._flushed_at = time.monotonic()
+        self._check_cancelled = current_runtime.get().check_cancelled
         self.done = 0
 
     def begin(self) -> None:
@@ -189,6 +190,8 @@ class _Collector:
         self._bytes += len(data)
 
     def _due(self, seconds: float) -> bool:
+        # Between two records is a safe point; a batch of a slow tool takes long.
+        self._check_cancelled()
         if len(self._rows) >= BATCH or self._bytes >= BATCH_BYTES:
             return True
         return time.monotonic() - self._flushed_at >= seconds
