@@ -182,9 +182,12 @@ class Keeper(Loop):
         self._pages = resident_pages()
         self._used = caller.began = time.monotonic()
         keeper = os.getpid()
+        # A cancel that follows at once must find the worker's handlers, not ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             caller.pid = os.fork()
         except OSError as error:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             if not self.listening:
                 self._refuse(caller, error)
             # A warm call has not begun, so it is tried cold.
@@ -192,6 +195,7 @@ class Keeper(Loop):
             return
         if caller.pid == 0:
             self._become_worker(keeper, request, *descriptors)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         for number in descriptors:
             os.close(number)
         descriptors.clear()
@@ -208,6 +212,7 @@ class Keeper(Loop):
             # What it would end; here for the case that it is killed itself.
             die_with(keeper, signal.SIGKILL)
             self.release()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._work(request, out, log)
         except BaseException:
             os.write(log, traceback.format_exc().encode())
