@@ -107,6 +107,10 @@ class Cancel:
         finally:
             self._held = before
 
+    def rest(self) -> None:
+        """Interrupt nothing from now on if a signal came: what is left to do is short."""
+        self._held = self._held or bool(self.signal)
+
     def close(self) -> None:
         """Close the pipes."""
         for descriptor in (self._reader, self._writer, self._ended, self._end):

@@ -59,8 +59,10 @@ def run_task(task: Task, host: Host, cancel: Cancel, report: Report) -> Outcome:
     try:
         execution.run()
     except (Exception, SystemExit) as error:
+        cancel.rest()
         outcome.failure = execution.failure_of(error)
     finally:
+        cancel.rest()
         execution.close()
     outcome.seconds = time.monotonic() - began
     return outcome

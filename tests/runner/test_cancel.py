@@ -70,6 +70,17 @@ def test_what_is_held_is_not_interrupted(cancel, monkeypatch):
         assert cancel.signal == signal.SIGTERM
 
 
+def test_what_a_stopped_run_has_left_to_do_is_not_interrupted(cancel):
+    with cancel.heard():
+        cancel.rest()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):  # no signal had come: nothing was left to do
+            os.kill(os.getpid(), signal.SIGTERM)
+        cancel.rest()
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert cancel.signal == signal.SIGTERM
+
+
 def test_handlers_are_as_before_afterwards_and_inner_blocks_leave_them(cancel):
     before = signal.getsignal(signal.SIGTERM)
     with cancel.heard():
