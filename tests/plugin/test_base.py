@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import devlake_core as dl
 from devlake_core.errors import UsageError
 from devlake_core.plugin.validity import check_plugin
+from tests.plugin.conftest import ROOT
 from tests.plugin.shop import Lines, Orders, Shelf, Shop, ShopAPI, ShopConnection
 
 __devlake_plugin__ = "shop"
@@ -87,10 +91,18 @@ def test_a_word_of_the_command_line_means_no_scope_unless_the_plugin_says_so():
     assert Shop().scope_from_argument("x") is None
 
 
-def test_start_without_the_bridge_says_what_to_use():
-    with pytest.raises(UsageError, match="needs the bridge") as raised:
-        Shop.start()
-    assert "devlake run" in raised.value.hint
+def test_start_answers_the_server_and_ends_the_process():
+    code = "from tests.plugin.shop import Shop; Shop.start()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "no-such-method"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "no method 'no-such-method'" in done.stderr
+    assert "plugin-info" in done.stderr
 
 
 def test_the_apis_class_is_the_contexts():
