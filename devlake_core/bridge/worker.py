@@ -146,7 +146,8 @@ def _tell_of_threads(plugin: str, teller: Teller) -> None:
     left = [thread.name for thread in threading.enumerate() if thread is not main]
     if left:
         # They, and exit handlers of the plugin, are not waited for.
-        teller.log(f"{plugin} left {len(left)} threads running ({left[0]}, ...); they are ended")
+        threads = "1 thread" if len(left) == 1 else f"{len(left)} threads"
+        teller.log(f"{plugin} left {threads} running ({left[0]}); the end of the call ended it")
 
 
 def _loaded(request: dict[str, Any]) -> tuple[Host, Exception | None]:

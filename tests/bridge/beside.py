@@ -19,7 +19,7 @@ from devlake_core.bridge.start import dial
 from tests.bridge.shims import CONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.bridge.shims import Shims
 
@@ -40,23 +40,43 @@ class Running:
 
     Attributes:
         pid: the process that the server would have started: the supervisor of the call.
+
+    Args:
+        shims: the folder.
+        plugin: the plugin.
+        words: the method and its arguments.
+        env: variables besides those of the folder.
+        command: what is executed in the plugin's folder.
+        prepare: done in the child before that.
     """
 
     def __init__(
-        self, shims: Shims, plugin: str, *words: Any, env: dict[str, str] | None = None, **how: Any
+        self,
+        shims: Shims,
+        plugin: str,
+        *words: Any,
+        env: dict[str, str] | None = None,
+        command: Sequence[str] = ("./run.sh",),
+        prepare: Callable[[], Any] = int,
     ) -> None:
         texts = [word if isinstance(word, str) else json.dumps(word) for word in words]
         reader, writer = os.pipe()
         self._files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+
+        def become() -> None:
+            os.dup2(writer, 3)
+            prepare()
+
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", 'exec ./run.sh "$@" 3>"/proc/self/fd/$0"', str(writer), *texts],
+            [*command, *texts],
             cwd=shims.folder / plugin,
             env={**shims.env, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._files[0],
             stderr=self._files[1],
-            pass_fds=(writer,),
-            **how,
+            # What else is open here is not inherited anyhow.
+            close_fds=False,
+            preexec_fn=become,
         )
         self.pid = self.process.pid
         os.close(writer)

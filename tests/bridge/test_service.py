@@ -344,7 +344,7 @@ def test_d7_each_call_has_its_own_surroundings(warm_shims):
             CONFIG,
             connection("tells"),
             env=env,
-            umask=umask,
+            prepare=lambda: os.umask(umask),
         )
         status, _, log, _ = call.end()
         assert status == 0
