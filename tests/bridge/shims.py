@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 UNRULY = Path(__file__).parent / "unruly" / "main.py"
 CONFIG = {"log_level": "info"}
@@ -41,14 +41,19 @@ class Shims:
         return subprocess.run(command, env=self.env, capture_output=True, text=True, check=check)
 
     def shim(
-        self, plugin: str, *words: Any, env: dict[str, str] | None = None, timeout: float = 60
+        self,
+        plugin: str,
+        *words: Any,
+        env: dict[str, str] | None = None,
+        timeout: float = 60,
+        prefix: Sequence[str] = (),
     ) -> tuple[int, str, str, str]:
         """Call a shim as the server does, and return status, descriptor 3, stdout, stderr."""
         texts = [word if isinstance(word, str) else json.dumps(word) for word in words]
         reader, writer = os.pipe()
         # Read into a file: a pipe that is full would stop the child.
         child = subprocess.Popen(
-            ["./run.sh", *texts],
+            [*prefix, "./run.sh", *texts],
             cwd=self.folder / plugin,
             env={**self.env, **(env or {})},
             stdin=subprocess.DEVNULL,
