@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from devlake_core.errors import PluginError
-from devlake_core.model import raw_data_params
+from devlake_core.model import ToolScope, raw_data_params
 
 from .messages import RemotePage, RemoteQuery, RemoteScope, RemoteScopeGroup, listed
 from .plan import scopes_table
@@ -45,7 +45,7 @@ def make_remote_scopes(
         search: text that names should contain.
 
     Raises:
-        PluginError: the pages go round in circles.
+        PluginError: the pages go round in circles, or something is no scope and no group.
     """
     group_id = group_id or None
     table = scopes_table(plugin.name)
@@ -57,6 +57,11 @@ def make_remote_scopes(
             if isinstance(item, RemoteScopeGroup):
                 yield RemoteScopeGroup(item.id, item.name, item.parent_id or group_id)
                 continue
+            if not isinstance(item, ToolScope):
+                kind = type(item).__name__
+                message = f"plugin {plugin.name!r} gives a remote scope of type {kind}"
+                hint = "give RemoteScopeGroup, or the tool's own scopes"
+                raise PluginError(message, hint=hint, plugin=plugin.name)
             item.connection_id = connection.id
             item.raw_data_params = raw_data_params(connection.id, item.id)
             item.raw_data_table = table

@@ -82,6 +82,11 @@ class Site:
         (info / "RECORD").write_text(f"{package.name}/__init__.py,,\n")
         self.age()
 
+    def rename_entry(self, name: str, other: str) -> None:
+        """Have a plugin's distribution announce it under another name."""
+        path = self.folder / f"devlake_plugin_{name}-1.0.dist-info" / "entry_points.txt"
+        path.write_text(path.read_text().replace(f"{name} = ", f"{other} = "), encoding="utf-8")
+
     def package(self, name: str) -> Path:
         """Return the folder of a plugin's modules."""
         return self.folder / f"devlake_plugin_{name}"

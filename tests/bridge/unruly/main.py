@@ -207,6 +207,12 @@ def vandal(_connection, rest):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def deaf(connection, rest):
+    """Do what a vandal does, then be slow."""
+    vandal(connection, "")
+    yield from slow(connection, rest)
+
+
 def good(_connection, rest):
     return None
 
