@@ -22,7 +22,13 @@ SECRETS = ("DB_URL", "DEVLAKE_DB_URL", "ENCRYPTION_SECRET")
 """The variables that no long-lived process and no plugin finds in its environment."""
 
 # They decide what a service loads, so two servers that differ in them share none.
-_DECIDING = ("DEVLAKE_PLUGINS", "DEVLAKE_DISABLED_PLUGINS", "DEVLAKE_STRICT", "PLUGIN_DIR")
+_DECIDING = (
+    "DEVLAKE_PLUGINS",
+    "DEVLAKE_DISABLED_PLUGINS",
+    "DEVLAKE_STRICT",
+    "PLUGIN_DIR",
+    "PYTHONPATH",
+)
 _LONGEST_PATH = 107 - 9  # sun_path of <sys/un.h> has 108 bytes; a socket is made as <path>.<pid>
 
 

@@ -2,9 +2,7 @@
 
 Its stdout and stderr are a pipe to the supervisor, descriptor 3 is nowhere, and what is said to
 the supervisor goes over a pipe of its own; so nothing that a plugin prints, from Python or from C,
-can come between. A line on that pipe is a letter and what it says: ``S`` a JSON list of secrets
-to be hidden, ``R`` a line of the result, ``P`` progress (increment, current, total), ``L`` a log
-line, ``E`` a line of the error text, ``K`` that the call goes on, ``X`` the exit status, last.
+can come between.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import contextlib
 import fcntl
 import json
 import locale
-import logging
 import os
 import random
 import sys
@@ -24,13 +21,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from .place import SECRETS, Manifest
 from .process import be_killed_first
+from .teller import Teller
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from devlake_core.plugin.manager import Host
 
-_LARGEST = (1 << 53) - 1
 _SETTLED_SECONDS = 10.0
 _AGAIN_SECONDS = 1.0
 
@@ -74,7 +71,7 @@ def _answered(
     forking.end()
     redaction.tell_secrets(teller.secrets)
     for name, text in environment.items():
-        redaction.register_secret(text.rpartition("://")[2].partition("@")[0].partition(":")[2])
+        redaction.register_secret(text.rpartition("://")[2].rpartition("@")[0].partition(":")[2])
         if name == crypto.VARIABLE:
             redaction.register_secret(text)
     sys.stdout, sys.stderr = (RedactingStream(_printer(n), needed=False) for n in (1, 2))
@@ -211,80 +208,6 @@ def _settle(request: dict[str, Any], out: int, log: int) -> tuple[int, dict[str,
 def _printer(number: int) -> TextIO:
     # New ones: those that are there remember what was open at the descriptor before.
     return open(number, "w", 1, "utf-8", "backslashreplace", closefd=False)
-
-
-class Teller:
-    """Say to the supervisor what comes of a call.
-
-    Args:
-        number: the descriptor of the pipe.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._lock = threading.RLock()
-
-    def say(self, kind: bytes, text: bytes) -> None:
-        """Say one line."""
-        data = memoryview(kind + text + b"\n")
-        with self._lock:
-            while data:
-                data = data[os.write(self.number, data) :]
-
-    def result(self, line: bytes) -> None:
-        """Say a line of the result."""
-        self.say(b"R", line)
-
-    def progress(self, increment: int, current: int, total: int) -> None:
-        """Say how far a subtask is; what is no whole number above zero is made one."""
-        self.say(b"P", b"%d %d %d" % (_whole(increment), _whole(current), _whole(total)))
-
-    def alive(self) -> None:
-        """Say that the call goes on."""
-        self.say(b"K", b"")
-
-    def log(self, text: str) -> None:
-        """Say a line for the task's log."""
-        self.say(b"L", _one_line(text))
-
-    def secrets(self, values: list[str]) -> None:
-        """Say what must not be shown of what is printed past all filters."""
-        self.say(b"S", json.dumps(values).encode())
-
-    def take_logs(self) -> None:
-        """Have all that is logged said: errors for the error text, the rest for the log."""
-        from devlake_core.redaction import RedactingFilter
-
-        handler = _Handler(self)
-        handler.addFilter(RedactingFilter())
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        root.handlers[:] = [handler]
-        root.setLevel(logging.INFO)
-        logging.captureWarnings(capture=True)
-
-
-class _Handler(logging.Handler):
-    def __init__(self, teller: Teller) -> None:
-        super().__init__()
-        self._teller = teller
-
-    def emit(self, record: logging.LogRecord) -> None:
-        kind = b"E" if record.levelno >= logging.ERROR else b"L"
-        self._teller.say(kind, _one_line(self.format(record)))
-
-
-def _whole(number: float) -> int:
-    try:
-        return max(0, min(int(number), _LARGEST))
-    except (TypeError, ValueError, OverflowError):
-        # Not a number, or infinite: nothing that a bar could show.
-        return 0
-
-
-def _one_line(text: str) -> bytes:
-    # One record is one line: a text with line ends in it could pass itself off as others.
-    return text.replace("\r", "\\r").replace("\n", "\\n").encode("utf-8", "replace")
 
 
 def main() -> None:
