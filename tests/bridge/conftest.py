@@ -67,16 +67,23 @@ def unruly_shims() -> Iterator[Shims]:
         yield shims
 
 
+@pytest.fixture(scope="session")
+def lasting_shims() -> Iterator[Shims]:
+    """Yield the same for tests that leave it as it was."""
+    with synced(UNRULY) as shims:
+        yield shims
+
+
 @pytest.fixture(params=["warm", "cold"])
 def server(
-    request: pytest.FixtureRequest, go_host: GoHost, unruly_shims: Shims
+    request: pytest.FixtureRequest, go_host: GoHost, lasting_shims: Shims
 ) -> Iterator[Server]:
     """Yield a server that calls `unruly`, once in the shared service and once without."""
-    server = Server(go_host, unruly_shims, request.param)
+    server = Server(go_host, lasting_shims, request.param)
     if server.mode == "cold":
         yield server
         return
-    unruly_shims.warm("unruly")
+    lasting_shims.warm("unruly")
     before = server.calls_of_keeper()
     yield server
     assert server.calls_of_keeper() > before, "the calls were cold"

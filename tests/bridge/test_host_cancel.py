@@ -73,7 +73,7 @@ def test_p6_after_the_first_cancel_of_a_plugin_the_server_sends_no_other(server,
     """That is the server's, and remains so until it is started again: the run completes."""
     parts = begun(server, tmp_path / "x.db", "slow 60", tmp_path / "note", host="one")
     cancelled(server, *parts, SLACK)
-    for number in (2, 3):
+    for number in server.few([2, 3]):
         note = tmp_path / f"note{number}"
         request, *_ = begun(server, tmp_path / "x.db", "slow 1.5", note, host="one")
         request.cancel()
