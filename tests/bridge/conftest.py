@@ -86,4 +86,4 @@ def server(
     lasting_shims.warm("unruly")
     before = server.calls_of_keeper()
     yield server
-    assert server.calls_of_keeper() > before, "the calls were cold"
+    assert server.calls_of_keeper() != before, "the calls were cold"
