@@ -1,0 +1,34 @@
+"""What the server executes for each call starts quickly: it imports next to nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import devlake_core
+
+CLIENT = Path(devlake_core.__file__).parent / "bridge" / "client.py"
+# Each of them costs milliseconds of every call; `json` and what it needs cannot be left out.
+COSTLY = {"typing", "contextlib", "dataclasses", "socket", "subprocess", "selectors", "hashlib"}
+COSTLY |= {"logging", "pathlib", "tempfile", "threading", "inspect", "site"}
+
+LOOK = """
+import json, os, sys
+def tell(status):
+    sys.stdout.write(json.dumps(sorted(sys.modules)))
+    sys.stdout.flush()
+    end(status)
+end, os._exit = os._exit, tell
+sys.argv = [sys.argv[1], "/nowhere/nobody", "collect"]
+exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"), {"__file__": sys.argv[0]})
+"""
+
+
+def test_the_client_imports_next_to_nothing():
+    command = [sys.executable, "-I", "-S", "-c", LOOK, str(CLIENT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 78, done.stderr
+    imported = set(json.loads(done.stdout))
+    assert "devlake_core.bridge.supervisor" in imported
+    assert not imported & COSTLY
+    assert len([name for name in imported if name.startswith("devlake_core")]) < 12
