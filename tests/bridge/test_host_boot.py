@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -29,14 +31,16 @@ def as_another_user():
 
 
 @pytest.fixture
-def own_shims(tmp_path_factory):
+def own_shims():
     """Yield a folder of shims whose plugin may be broken, and the plugin's file."""
-    with synced() as shims:
-        folder = shims.folder.parent / "unruly"
+    # Not in pytest's folder, which another user cannot look into.
+    with tempfile.TemporaryDirectory(prefix="dl", dir="/tmp") as name:
+        folder = Path(name) / "unruly"
         folder.mkdir()
-        main = shutil.copy(UNRULY, folder / "main.py")
-        shims.devlake("bridge", "sync", str(shims.folder), "--legacy", str(main))
-        yield shims, folder / "main.py"
+        folder.parent.chmod(0o755)
+        main = Path(shutil.copy(UNRULY, folder / "main.py"))
+        with synced(main) as shims:
+            yield shims, main
 
 
 @pytest.mark.parametrize("who", ["owner", "another_user"])
@@ -45,7 +49,9 @@ def test_a_broken_plugin_still_says_what_it_is(own_shims, who):
     prefix = as_another_user() if who == "another_user" else ()
 
     def plugin_info(**env):
-        return shims.shim("unruly", "plugin-info", CONFIG, env=env, prefix=prefix)
+        return shims.shim(
+            "unruly", "plugin-info", CONFIG, env={"DEVLAKE_DAEMON": "0", **env}, prefix=prefix
+        )
 
     status, before, _, errors = plugin_info()
     assert status == 0, errors
