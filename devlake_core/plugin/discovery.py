@@ -66,7 +66,7 @@ def traces(name: str) -> tuple[list[str], list[str]]:
         return [], []
     folder = str(getattr(distribution, "_path", ""))
     files = [os.path.join(folder, file) for file in ("RECORD", "METADATA", "direct_url.json")]
-    files += [str(file.locate()) for file in listed if file.name.endswith(".pth")]
+    files += [str(file.locate()) for file in listed if str(file).endswith(".pth")]
     try:
         said = json.loads(origin)
         editable = said.get("dir_info", {}).get("editable")
