@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devlake_core.bridge.pipes import HostPipes
-from devlake_core.bridge.worker import Teller
+from devlake_core.bridge.teller import Teller
 
 LARGEST = (1 << 63) - 1  # of Go's int
 
