@@ -22,26 +22,26 @@ as_root = pytest.mark.skipif(not is_root(), reason="only root may become another
 
 
 @pytest.fixture(params=["warm", "cold"])
-def env(request, unruly_shims):
+def env(request, lasting_shims):
     """Return the variables of calls that are warm, or cold; a warm keeper lives through it all."""
     if request.param == "cold":
         yield {**COLD, "DEVLAKE_GRACE_SECONDS": str(GRACE)}
         return
-    unruly_shims.warm("unruly")
-    keeper = state_of(unruly_shims, "unruly")["pid"]
+    lasting_shims.warm("unruly")
+    keeper = state_of(lasting_shims, "unruly")["pid"]
     yield {"DEVLAKE_GRACE_SECONDS": str(GRACE)}
-    assert state_of(unruly_shims, "unruly")["pid"] == keeper
+    assert state_of(lasting_shims, "unruly")["pid"] == keeper
 
 
 @pytest.fixture
-def collecting(unruly_shims, env, tmp_path):
+def collecting(lasting_shims, env, tmp_path):
     """Return a function that begins to collect, and returns the call and its worker."""
     calls = []
 
     def begin(behaviour, *rest):
         sign = tmp_path / f"sign{len(calls)}"
         context = task(tmp_path / "lake.db", " ".join([behaviour, *rest, str(sign)]))
-        call = Running(unruly_shims, "unruly", "collect", CONFIG, context, '"things"', env=env)
+        call = Running(lasting_shims, "unruly", "collect", CONFIG, context, '"things"', env=env)
         calls.append(call)
         return call, written(sign)
 
@@ -63,9 +63,9 @@ def asked(shims, behaviour, env, **how):
     return shims.shim("unruly", "test-connection", CONFIG, connection(behaviour), env=env, **how)
 
 
-@pytest.mark.parametrize("behaviour", ["slow", "stuck"])
+@pytest.mark.parametrize("behaviour", ["slow", pytest.param("stuck", marks=pytest.mark.slow)])
 def test_p3_the_worker_of_a_killed_client_is_ended(
-    collecting, unruly_shims, env, behaviour, tmp_path
+    collecting, lasting_shims, env, behaviour, tmp_path
 ):
     call, worker = collecting(behaviour, *(["60"] if behaviour == "slow" else []))
     kill(call.pid)
@@ -73,7 +73,7 @@ def test_p3_the_worker_of_a_killed_client_is_ended(
     # The client's grace died with it: a worker that is stuck has that of the keeper.
     gone_after(worker, 1.2 if behaviour == "slow" else 7)
     context = task(tmp_path / "lake.db")
-    status, _, log, errors = unruly_shims.shim(
+    status, _, log, errors = lasting_shims.shim(
         "unruly", "collect", CONFIG, context, '"things"', env=env
     )
     assert status == 0, log + errors
@@ -117,14 +117,14 @@ def test_p5_a_call_that_is_cancelled_ends_in_time(collecting, behaviour, seconds
     lake.close()
 
 
-def test_p5_a_call_that_waits_for_the_database_ends_in_time(unruly_shims, env, tmp_path):
+def test_p5_a_call_that_waits_for_the_database_ends_in_time(lasting_shims, env, tmp_path):
     database = tmp_path / "lake.db"
     words = ("unruly", "collect", CONFIG, task(database), '"things"')
-    assert unruly_shims.shim(*words, env=env)[0] == 0
+    assert lasting_shims.shim(*words, env=env)[0] == 0
     lake = sqlite3.connect(database, isolation_level=None)
     lake.execute("BEGIN IMMEDIATE")
     try:
-        call = Running(unruly_shims, *words, env=env)
+        call = Running(lasting_shims, *words, env=env)
         time.sleep(1.5 if env.get("DEVLAKE_DAEMON") is None else 4)
         assert call.process.poll() is None
         begun = time.monotonic()
@@ -136,43 +136,43 @@ def test_p5_a_call_that_waits_for_the_database_ends_in_time(unruly_shims, env, t
     assert status == 143
 
 
-def test_p7_a_crash_is_named_and_hurts_no_other_call(unruly_shims, env):
+def test_p7_a_crash_is_named_and_hurts_no_other_call(lasting_shims, env):
     with ThreadPoolExecutor(4) as pool:
-        others = [pool.submit(asked, unruly_shims, "good", env) for _ in range(3)]
-        status, _, _, errors = asked(unruly_shims, "crashes", env)
+        others = [pool.submit(asked, lasting_shims, "good", env) for _ in range(3)]
+        status, _, _, errors = asked(lasting_shims, "crashes", env)
         assert [other.result()[0] for other in others] == [0, 0, 0]
     assert status == 139
     assert "unruly test-connection: its process died of SIGSEGV" in errors
 
 
-def test_p8_no_memory_is_an_error_that_may_pass(unruly_shims, env):
-    status, _, _, errors = asked(unruly_shims, "eats", env)
+def test_p8_no_memory_is_an_error_that_may_pass(lasting_shims, env):
+    status, _, _, errors = asked(lasting_shims, "eats", env)
     assert status == 75, errors
     assert "there is not enough memory for unruly" in errors
 
 
-def test_p8_a_killed_worker_is_explained(unruly_shims, env):
-    status, _, _, errors = asked(unruly_shims, "killed", env)
+def test_p8_a_killed_worker_is_explained(lasting_shims, env):
+    status, _, _, errors = asked(lasting_shims, "killed", env)
     assert status == 137
     assert "killed, probably out of memory" in errors
 
 
 @pytest.mark.parametrize("how", ["_exit", "exit", "quit"])
-def test_p9_a_plugin_that_exits_has_not_succeeded(unruly_shims, env, how):
-    status, output, _, errors = asked(unruly_shims, f"leaves {how}", env)
+def test_p9_a_plugin_that_exits_has_not_succeeded(lasting_shims, env, how):
+    status, output, _, errors = asked(lasting_shims, f"leaves {how}", env)
     assert status == 1
     assert output == ""
     assert "exited without completing" in errors
 
 
-def test_p10_what_a_plugin_started_ends_with_the_call(unruly_shims, env, tmp_path):
-    status, _, log, errors = asked(unruly_shims, f"forks {tmp_path / 'child'}", env)
+def test_p10_what_a_plugin_started_ends_with_the_call(lasting_shims, env, tmp_path):
+    status, _, log, errors = asked(lasting_shims, f"forks {tmp_path / 'child'}", env)
     assert status == 0, errors
     gone_after(int((tmp_path / "child").read_text()), 1)
     assert "unruly left 1 thread running" in log
     assert "left running was ended" in log
     if not env.keys() & COLD.keys():
-        keeper = state_of(unruly_shims, "unruly")["pid"]
+        keeper = state_of(lasting_shims, "unruly")["pid"]
         assert len(os.listdir(f"/proc/{keeper}/task")) == 1
 
 
@@ -198,10 +198,10 @@ print(os.read(out, 999).decode(), ours.recv(999).decode())
 
 
 @as_root
-def test_p12_a_client_that_cannot_fork_says_so(unruly_shims):
+def test_p12_a_client_that_cannot_fork_says_so(lasting_shims):
     # The limit does not hold for root.
     call = Running(
-        unruly_shims,
+        lasting_shims,
         "unruly",
         "test-connection",
         CONFIG,
@@ -226,18 +226,18 @@ def fewer_files(number):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
 
 
-def test_p13_few_descriptors_are_enough(unruly_shims, env, tmp_path):
+def test_p13_few_descriptors_are_enough(lasting_shims, env, tmp_path):
     words = ("collect", CONFIG, task(tmp_path / "lake.db"), '"things"')
-    call = Running(unruly_shims, "unruly", *words, env=env, prepare=fewer_files(32))
+    call = Running(lasting_shims, "unruly", *words, env=env, prepare=fewer_files(32))
     status, _, log, errors = call.end()
     assert status == 0, log + errors
 
 
-def test_p13_too_few_descriptors_are_a_clear_error(unruly_shims):
-    found = json.loads((unruly_shims.folder / "runner.json").read_text())
+def test_p13_too_few_descriptors_are_a_clear_error(lasting_shims):
+    found = json.loads((lasting_shims.folder / "runner.json").read_text())
     # Without the shell of the shim, which needs more.
     call = Running(
-        unruly_shims,
+        lasting_shims,
         "unruly",
         "test-connection",
         CONFIG,
