@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SETTLED_SECONDS = 10.0
 _AGAIN_SECONDS = 1.0
+_MOST_TIMES = 5
 
 
 def work(request: dict[str, Any], out: int, log: int, host: Host | None = None) -> NoReturn:
@@ -84,7 +85,7 @@ def _answered(
         try:
             if host is None:
                 host, problem = _loaded(request)
-                if installed is not None and _is_halfway(installed, problem):
+                if installed is not None and _is_halfway(installed, problem, request):
                     cancel.sleep(_AGAIN_SECONDS)
                     cancel.check()
                     _begin_again(request, environment, teller)
@@ -106,7 +107,8 @@ def _raise(problem: Exception | None) -> None:
 
 def _installed(request: dict[str, Any]) -> Manifest | None:
     """Return what is installed when a cold call begins; None where that is not looked at."""
-    if request.get("again") or not request["path"] or not hasattr(os, "memfd_create"):
+    tired = request.get("again", 0) >= _MOST_TIMES
+    if tired or not request["path"] or not hasattr(os, "memfd_create"):
         return None
     try:
         return Manifest(os.path.dirname(os.path.dirname(request["path"])))
@@ -114,20 +116,22 @@ def _installed(request: dict[str, Any]) -> Manifest | None:
         return None
 
 
-def _is_halfway(installed: Manifest, problem: Exception | None) -> bool:
+def _is_halfway(installed: Manifest, problem: Exception | None, request: dict[str, Any]) -> bool:
     """Say whether a plugin may have been imported in the middle of an installation.
 
-    An installer replaces files one by one. Either the plugin cannot be imported a moment after
-    something was installed; or it was, but what is installed is not the same as before.
+    An installer replaces files one by one. Either what is installed is not the same as before the
+    import; or the plugin cannot be imported a moment after something was installed, which is worth
+    one more try.
     """
-    if problem is None:
-        return installed.is_stale()
-    return installed.changed_within(_SETTLED_SECONDS)
+    if installed.is_stale():
+        return True
+    tried = "again" in request
+    return problem is not None and not tried and installed.changed_within(_SETTLED_SECONDS)
 
 
 def _begin_again(request: dict[str, Any], environment: dict[str, str], teller: Teller) -> None:
     """Do the call once more, in an interpreter that has imported nothing."""
-    request["again"] = True
+    request["again"] = request.get("again", 0) + 1
     request["environment"] = {**os.environ, **environment}
     call = os.memfd_create("call", 0)
     os.write(call, json.dumps(request).encode())
