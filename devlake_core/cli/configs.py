@@ -80,7 +80,7 @@ command.add_command(
 @click.pass_obj
 def list_(session: Any, plugin: str) -> None:
     """List the saved scope configs."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         found = Saved(store, loaded).configs.shown()
@@ -101,7 +101,7 @@ def list_(session: Any, plugin: str) -> None:
 @click.pass_obj
 def show(session: Any, plugin: str, name: str) -> None:
     """Show a scope config."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         found = Saved(store, loaded).config_key(name)
@@ -119,7 +119,7 @@ def show(session: Any, plugin: str, name: str) -> None:
 @click.pass_obj
 def remove(session: Any, plugin: str, name: str) -> None:
     """Remove a scope config that no scope uses."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         saved = Saved(store, loaded)

@@ -70,7 +70,7 @@ def list_(session: Any, plugins: tuple[str, ...]) -> None:
     with session.store(make=False) as store:
         there = store.tables()
         for name in names:
-            plugin = session.host.load(name)
+            plugin = session.load(name)
             saved = Saved(store, plugin)
             if str(plugin.connection_type.__tablename__) not in there:
                 continue
@@ -94,7 +94,7 @@ def list_(session: Any, plugins: tuple[str, ...]) -> None:
 @click.pass_obj
 def show(session: Any, plugin: str, name: str | None) -> None:
     """Show a connection, with stars in the place of its secrets."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         found = Saved(store, loaded).connection_key(name)
@@ -113,7 +113,7 @@ def show(session: Any, plugin: str, name: str | None) -> None:
 @click.pass_obj
 def test(session: Any, plugin: str, name: str | None, connection: str | None) -> int:
     """Ask the tool whether a connection works."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         found = Saved(store, loaded).connection(name or connection)
@@ -145,7 +145,7 @@ def _code(status: int) -> int:
 @click.pass_obj
 def remove(session: Any, plugin: str, name: str) -> None:
     """Remove a connection that has no scope."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         saved = Saved(store, loaded)

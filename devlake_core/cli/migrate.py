@@ -50,7 +50,7 @@ def command(session: Any, plugins: tuple[str, ...], dry_run: bool) -> int:
 def _load(session: Any, names: tuple[str, ...]) -> tuple[list[Any], int]:
     """Return the plugins, and the exit code of those that were asked for and cannot be loaded."""
     if names:
-        return [session.host.load(name) for name in names], 0
+        return [session.load(name) for name in names], 0
     loaded, code = [], 0
     for record in session.host.records():
         if record.kind != "plugin" or record.state == "disabled":

@@ -72,7 +72,7 @@ class PerPlugin(click.Group):
             PluginLoadError: it is broken.
         """
         session: Any = ctx.find_object(object)
-        plugin = session.host.load(name)
+        plugin = session.load(name)
         from .fields import Fields
 
         fields = Fields(self._model(plugin))

@@ -21,7 +21,7 @@ from .options import connection_option, db_option, json_option, plugin_names
 from .output import write, write_json
 from .saved import Saved
 from .selection import Selection, Wanted
-from .session import tell
+from .session import is_path, tell
 
 if TYPE_CHECKING:
     from devlake_core.plugin.base import Plugin
@@ -67,6 +67,8 @@ def command(session: Any, /, plugin: str | None, words: tuple[str, ...], **optio
     """
     verb = words[0] if words and words[0] in _WORDS else ""
     arguments = words[1:] if verb else words
+    if plugin is not None and is_path(plugin) and not options["legacy"]:
+        plugin, options["legacy"] = None, plugin
     if options["legacy"] and plugin is not None and plugin in _WORDS and not verb:
         plugin, verb = None, str(plugin)
     job = Job(

@@ -37,7 +37,7 @@ def browse(
     session: Any, plugin: str, group: str | None, whole: bool, connection: str | None
 ) -> None:
     """Show the groups and scopes that the tool has: a level, or the level of a GROUP."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store() as store:
         session.prepare(store, [loaded])
         found = Saved(store, loaded).connection(connection)
@@ -73,7 +73,7 @@ def add(session: Any, /, plugin: str, ids: tuple[str, ...], **options: Any) -> N
     if bool(ids) == options["everything"]:
         message = "say which scopes to add: ids, or --all"
         raise UsageError(message, hint=f"devlake scopes browse {plugin}")
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store() as store:
         session.prepare(store, [loaded])
         saved = Saved(store, loaded)
@@ -131,7 +131,7 @@ def _wanted(loaded: Any, connection: Any, ids: list[str], group: str | None) -> 
 @click.pass_obj
 def list_(session: Any, /, plugin: str, connection: str | None) -> None:
     """List the saved scopes."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     with session.store(make=False) as store:
         session.prepare(store, [loaded])
         saved = Saved(store, loaded)
@@ -170,7 +170,7 @@ def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any)
     if bool(names) == options["everything"]:
         message = "say which scopes to remove: ids, names, or --all"
         raise UsageError(message, hint=f"devlake scopes list {plugin}")
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     told: list[dict[str, Any]] = []
     with session.store(make=False) as store:
         session.prepare(store, [loaded])

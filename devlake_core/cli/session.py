@@ -25,6 +25,11 @@ SERVER_URL_VARIABLE = "DB_URL"
 SECRET_VARIABLE = "ENCRYPTION_SECRET"
 
 
+def is_path(word: str) -> bool:
+    """Say whether a word names a plugin by its file instead of by its name."""
+    return os.sep in word or word.endswith(".py")
+
+
 class Session:
     """Hold what a call of the command line was given, and open things when they are needed.
 
@@ -49,6 +54,19 @@ class Session:
         from devlake_core.plugin.manager import Host
 
         return Host()
+
+    def load(self, word: str) -> Plugin:
+        """Return a plugin by its name, or by the ``main.py`` of one that is not installed.
+
+        Raises:
+            UsageError: there is no such plugin.
+            PluginLoadError: it is broken.
+        """
+        if not is_path(word):
+            return self.host.load(word)
+        from devlake_core.runner.legacy import add_legacy
+
+        return add_legacy(self.host, word)
 
     @cached_property
     def cancel(self) -> Cancel:

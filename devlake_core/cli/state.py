@@ -55,7 +55,7 @@ class _Chosen:
 @click.pass_obj
 def show(session: Any, /, plugin: str, **options: Any) -> None:
     """Show where the next run goes on, stream by stream."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     for name in options["streams"]:
         loaded.get_stream(name)
     with session.store(make=False) as store:
@@ -101,7 +101,7 @@ def show(session: Any, /, plugin: str, **options: Any) -> None:
 @click.pass_obj
 def reset(session: Any, /, plugin: str, **options: Any) -> None:
     """Forget where the next run goes on: it reads everything again. No row is deleted."""
-    loaded = session.host.load(plugin)
+    loaded = session.load(plugin)
     streams = [loaded.get_stream(name).name for name in options["streams"]]
     with session.store(make=False) as store:
         chosen = _Chosen(session, store, loaded, options["connection"], list(options["scopes"]))

@@ -191,6 +191,13 @@ def test_a_legacy_plugin_is_run_by_its_path(devlake, tmp_path):
         done = devlake("run", "--legacy", str(folder / "main.py"), "--jobs", jobs, "--json")
         assert done.json["jobs"][0]["plugin"] == "oldfriend"
     assert devlake.rows("SELECT id FROM _tool_oldfriend_things") == [(5,)]
+    main = str(folder / "main.py")
+    devlake("connections", "add", main, "--name", "mine")
+    assert [item["name"] for item in devlake("connections", "list", main, "--json").json] == [
+        "default",
+        "mine",
+    ]
+    assert devlake("run", main, "--connection", "mine", "--json").json["exit_code"] == 0
 
 
 def test_lines_are_json_of_one_document(devlake):
