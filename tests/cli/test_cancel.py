@@ -104,7 +104,9 @@ def test_a_write_that_waits_for_a_lock_of_somebody_elses_is_given_up(
     devlake, tool, request, kind, number
 ):
     url = request.getfixturevalue(f"{kind}_url")
-    devlake.environ.update(DEVLAKE_DB_URL=url, DEVLAKE_PLUGINS="tracker", ENCRYPTION_SECRET="s3")
+    devlake.environ.update(
+        DEVLAKE_DB_URL=url, DEVLAKE_PLUGINS="tracker,company", ENCRYPTION_SECRET="s3"
+    )
     devlake("migrate", "tracker")
     devlake("connections", "add", "tracker", "--name", "main", "--endpoint", tool.url,
             "--token-stdin", stdin=f"{CANARY}\n")  # fmt: skip
