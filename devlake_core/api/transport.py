@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 
 from devlake_core import forking
 from devlake_core.errors import RequestError
+from devlake_core.failpoints import failpoint
 
 from .address import check, origin, without_query
 from .deadline import GuardedResponse, within
@@ -139,6 +140,7 @@ class Transport:
         url = request.get_url_with_query_string()
         for _ in range(MOST_REDIRECTS + 1):
             check(url, headers)
+            failpoint("request.before")
             with session.request(
                 method,
                 url,

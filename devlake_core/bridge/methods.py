@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.errors import ConfigError, UsageError
+from devlake_core.failpoints import failpoint
 from devlake_core.plugin.clean import clean
 from devlake_core.plugin.connect import try_connection
 from devlake_core.plugin.guard import put_back
@@ -156,9 +157,10 @@ def answer(
     loaded = host.load(plugin)
     if method in SUBTASKS:
         run_subtask(host, loaded, method, given.values, out, cancel, environment)
-        return
-    call = _Call(host, loaded, out, cancel, path)
-    getattr(call, method.replace("-", "_"))(*given.values)
+    else:
+        call = _Call(host, loaded, out, cancel, path)
+        getattr(call, method.replace("-", "_"))(*given.values)
+    failpoint("call.end")
 
 
 def _warn_of_size(scope: Any, config: Any, connection: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from devlake_core.api import current_runtime
 from devlake_core.errors import SchemaError, StoreUnreachable
+from devlake_core.failpoints import failpoint
 from devlake_core.model import pydevlake_params
 from devlake_core.store import Conflict, claimed, ensure_raw, raw_table, respell_params
 from devlake_core.store.quarantine import Quarantine
@@ -66,11 +67,14 @@ class SubtaskRun:
                     return done[0]
                 done.clear()
                 vars(state).update(deepcopy(before), commits=number)
+                failpoint("commit.before")
                 with self.store.transaction() as connection:
                     self.ctx.claim.check(connection)
                     result = work(connection)
                     self.states.save(connection, self.stream.name, state)
                     done.append(result)
+                    failpoint("commit.within")
+                failpoint("commit.after")
             except (Conflict, StoreUnreachable) as error:
                 lost = isinstance(error, StoreUnreachable)
                 if attempt == TRIES or (lost and self.store.dialect == "sqlite"):

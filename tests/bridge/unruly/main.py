@@ -59,6 +59,12 @@ def slow(_connection, rest):
         yield {"id": f"s{number}", "title": "slow"}
 
 
+def many(_connection, rest):
+    """Yield so many records more."""
+    for number in range(int(rest)):
+        yield {"id": f"m{number}", "title": "one of many"}
+
+
 def prints(connection, rest):
     print(f"printed {connection.token.get_secret_value()}")
     sys.stderr.write("complained\n")
