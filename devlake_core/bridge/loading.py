@@ -51,12 +51,16 @@ class Child:
 
     def __init__(self, plugin: str, pid: int, pipe: int) -> None:
         self.plugin, self.pid, self.pipe = plugin, pid, pipe
+        # What the plugin started when it was imported may hold the other end open for ever.
+        os.set_blocking(pipe, False)
         self.state, self.reason = "loading", ""
         self.began = time.monotonic()
 
     def read(self) -> bool:
         """Read what the keeper says; return whether something came."""
-        said = os.read(self.pipe, 4096)
+        said = b""
+        with contextlib.suppress(BlockingIOError):
+            said = os.read(self.pipe, 4096)
         if said == _READY:
             self.state = "ready"
         elif said:
