@@ -149,7 +149,9 @@ class Redactor:
         found = set(self._values)
         for value in self._values:
             escaped = [json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
-            found |= {*escaped, quote(value, safe=""), quote_plus(value), *_base64_cores(value)}
+            # What a variable of the environment holds need not be UTF-8.
+            quoted = [way(value, safe="", errors="surrogatepass") for way in (quote, quote_plus)]
+            found |= {*escaped, *quoted, *_base64_cores(value)}
         return sorted(found, key=len, reverse=True)
 
     @cached_property

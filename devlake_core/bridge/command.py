@@ -53,6 +53,7 @@ def call(plugin: str, method: str, arguments: list[str]) -> int:
     Returns:
         The exit status that the server would see.
     """
+    wipe_arguments()
     wanted = Call(plugin, method, arguments)
     return run(wanted, own_keeper(wanted, sys.executable))
 
@@ -70,7 +71,15 @@ def start(plugin: Plugin) -> NoReturn:
         (sys.stdout if words else sys.stderr).write(text)
         sys.exit(0 if words else 2)
     wipe_arguments()
+    _open_standard_descriptors()
     os._exit(_started(plugin, Path(program).absolute(), words[0], words[1:]))
+
+
+def _open_standard_descriptors() -> None:
+    """Give no pipe or socket of ours a number that means something else to the other end."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        continue
+    os.close(number)
 
 
 def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -> int:

@@ -84,6 +84,8 @@ class Pipe:
         """Write what the pipe takes at once; to be called when a poll says that it takes some."""
         try:
             written = os.write(self.number, self.queue[:CHUNK])
+        except BlockingIOError:
+            return  # others who write to it were quicker, and made it one that does not block
         except OSError:
             self.lose()
             return
@@ -215,6 +217,10 @@ class HostPipes:
         if poison:
             self.results.add(poison + b"\n")
             self.results.finish(time.monotonic() + short)
+        if self._dropped:
+            self.logs.add(b"(%d lines were dropped: the host did not read)\n" % self._dropped)
+        # Before the errors: both may be one terminal.
+        self.logs.finish(time.monotonic() + short)
         errors = Pipe(2)
         if self._errors:
             until = time.monotonic() + patience
@@ -222,8 +228,4 @@ class HostPipes:
             errors.finish(until)
             errors.add(self._errors[-1] + b"\n")
             errors.finish(until)
-        if self._dropped:
-            self.logs.add(b"(%d lines were dropped: the host did not read)\n" % self._dropped)
-        self.logs.finish(time.monotonic() + short)
-        if self._errors:
             time.sleep(_SETTLE)

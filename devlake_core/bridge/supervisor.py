@@ -212,7 +212,7 @@ class Supervisor:
         elif kind == b"L":
             self.pipes.log(self._redacted(text))
         elif kind == b"S":
-            self._secrets = [item.encode() for item in json.loads(text)]
+            self._secrets = [item.encode("utf-8", "surrogatepass") for item in json.loads(text)]
         elif kind == b"X":
             self._declared = int(text)
 
@@ -234,15 +234,15 @@ class Supervisor:
         if self.why:
             self._say_why(what)
         elif ended.get("lost"):
-            self._fail(70, f"{what}: the process that ran it was ended", "see `devlake serve logs`")
+            hint = "see the log of this call, and `devlake serve logs`"
+            self._fail(70, f"{what}: the process that ran it was ended", hint)
         elif ended["signal"]:
             number = ended["signal"]
-            name = signal.Signals(number).name
             killed = number == signal.SIGKILL
             why = "killed, probably out of memory" if killed else "it crashed"
             self._fail(
                 128 + number,
-                f"{what}: its process died of {name}: {why}",
+                f"{what}: its process died of {_name_of(number)}: {why}",
                 "what was committed stays; the next run goes on from there",
             )
         elif self._declared is None:
@@ -276,6 +276,13 @@ class Supervisor:
         self.pipes.error(self._redacted(message.encode("utf-8", "replace")))
         if hint:
             self.pipes.error(hint.encode())
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # of those for real time most have no name
 
 
 def _noted(_number: int, _frame: Any) -> None:

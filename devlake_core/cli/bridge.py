@@ -83,7 +83,8 @@ def _show(report: Report) -> None:
 def call_command(session: Any, plugin: str, method: str, arguments: tuple[str, ...]) -> int:
     """Answer one call as the server makes it: each ARGUMENT is a JSON text.
 
-    Results go to descriptor 3 if it is open, else to stdout; logs go to stdout and stderr.
+    Results go to descriptor 3 if it is a pipe, and logs to stdout; else results go to stdout and
+    logs to stderr.
     """
     from devlake_core.bridge.command import call
 

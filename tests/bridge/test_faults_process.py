@@ -145,6 +145,12 @@ def test_p7_a_crash_is_named_and_hurts_no_other_call(lasting_shims, env):
     assert "unruly test-connection: its process died of SIGSEGV" in errors
 
 
+def test_p7_a_signal_without_a_name_is_told_by_its_number(lasting_shims, env):
+    status, _, _, errors = asked(lasting_shims, "killed 40", env)
+    assert status == 168
+    assert "unruly test-connection: its process died of signal 40" in errors
+
+
 def test_p8_no_memory_is_an_error_that_may_pass(lasting_shims, env):
     status, _, _, errors = asked(lasting_shims, "eats", env)
     assert status == 75, errors

@@ -87,6 +87,13 @@ def test_x5_a_plugin_finds_no_secret_of_the_servers(lasting_shims, mode):
     assert "CANARY" not in output + log + errors
 
 
+def test_x5_a_secret_that_is_no_text_is_in_nobodys_way(lasting_shims, mode):
+    env = variables(mode, lasting_shims, "unruly", ENCRYPTION_SECRET="\udcff\udcfe" * 8)
+    words = ("unruly", "test-connection", CONFIG, connection())
+    status, _, _, errors = lasting_shims.shim(*words, env=env)
+    assert status == 0, errors
+
+
 @pytest.mark.skipif(not is_root(), reason="their files in /proc are root's")
 def test_x5_no_process_that_lives_on_has_a_secret(lasting_shims):
     lasting_shims.stop()

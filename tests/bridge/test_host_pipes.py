@@ -4,13 +4,15 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 
 import pytest
 
+from devlake_core.bridge.pipes import Pipe
 from tests.bridge.server import THINGS, connection, gone_after, task, written
-from tests.bridge.shims import CONFIG
+from tests.bridge.shims import CONFIG, UNRULY
 
 SIZES = [5_000, 70_000, 6_000_000]
 LONGEST_LOG = 16 << 10
@@ -158,3 +160,29 @@ def test_h6_a_failure_by_hand_is_told_on_stderr(server):
     done = by_hand(server, *WORDS[:2], json.dumps(connection("fails")))
     assert (done.returncode, done.stdout) == (1, "")
     assert "no luck with ***" in done.stderr
+
+
+def test_h6_a_main_py_needs_no_standard_input(lasting_shims):
+    done = subprocess.run(
+        [sys.executable, str(UNRULY), *WORDS],
+        env=lasting_shims.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: os.close(0),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["success"] is True
+
+
+def test_h6_a_pipe_that_others_have_filled_is_not_taken_for_closed():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with open(reader, "rb"), open(writer, "wb", 0) as full:
+        while full.write(b"x" * 4096):
+            continue
+        pipe = Pipe(writer)
+        pipe.add(b"y")
+        pipe.pump()
+        assert (pipe.gone, bytes(pipe.queue)) == (False, b"y")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
+from pathlib import Path
 
 
 def lame(site):
@@ -79,6 +81,16 @@ def test_a_call_can_be_made_by_hand(devlake):
     done = devlake("bridge", "call", "acrobat", "plugin-info", "{}")
     assert json.loads(done.out.replace("\n", ""))["name"] == "acrobat"
     assert "no method 'fly'" in devlake("bridge", "call", "acrobat", "fly", "{}", code=2).err
+
+
+def test_the_arguments_of_a_call_by_hand_are_not_to_be_seen(devlake):
+    connection = json.dumps({"name": "x", "token": "CANARY"})
+    process = devlake.start("bridge", "call", "acrobat", "test-connection", "{}", connection)
+    seen = set()
+    while process.poll() is None:
+        seen.add(Path(f"/proc/{process.pid}/cmdline").read_bytes())
+        time.sleep(0.005)
+    assert [text for text in seen if text and b"CANARY" not in text]
 
 
 def test_a_call_by_hand_gets_the_variables_that_a_servers_gets(devlake):

@@ -132,7 +132,8 @@ def leaves(_connection, rest):
 
 
 def killed(_connection, rest):
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Die of a signal: of SIGKILL, if no number is given."""
+    os.kill(os.getpid(), int(rest or signal.SIGKILL))
 
 
 def eats(_connection, rest):
