@@ -41,7 +41,9 @@ def answer(call: Call, manifest: Manifest, folder: str) -> int:
         info = saved["info"] if saved is not None else _least(call)
         remark = f"(degraded: {reason[:200]})"
         pipes.error(f"{call.plugin} does not load; its last answer is given: {reason}".encode())
-        return _give({**info, "description": f"{info['description']} {remark}"}, pipes)
+        description = f"{info['description']} {remark}"
+        # The folder may have been moved since it was saved.
+        return _give({**info, "description": description, "plugin_path": call.path}, pipes)
     pipes.pass_on()
     return status
 

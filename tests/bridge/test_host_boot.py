@@ -70,6 +70,16 @@ def test_a_broken_plugin_still_says_what_it_is(own_shims, who):
     assert "nothing_of_this_name" in errors
 
 
+def test_a_broken_plugin_in_a_folder_that_was_moved_says_where_its_shim_is(own_shims):
+    shims, main = own_shims
+    shims.folder = shims.folder.rename(shims.folder.with_name("moved"))
+    main.write_text("import nothing_of_this_name\n")
+    env = {"DEVLAKE_DAEMON": "0"}
+    status, output, _, errors = shims.shim("unruly", "plugin-info", CONFIG, env=env)
+    assert status == 0, errors
+    assert json.loads(output)["plugin_path"] == str(shims.folder / "unruly" / "run.sh")
+
+
 def test_without_a_saved_answer_the_least_is_given(own_shims, go_host):
     shims, main = own_shims
     (shims.folder / "unruly" / "plugin-info.json").write_text("{ damaged")
