@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 0.05
 ACCEPT_SECONDS = 1.0
 _AGAIN_SECONDS = 10.0
+_LARGEST_LOG = 1 << 20
 _MODULES = ("-P", "-m")  # -P: the folder that the caller is in is no place to import from
 
 
@@ -249,6 +250,8 @@ def _become_service(plugin: str, folder: str, manifest: Manifest) -> None:
         os.umask(0o077)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         log = os.open(os.path.join(folder, "service.log"), flags, 0o600)
+        if os.fstat(log).st_size > _LARGEST_LOG:
+            os.ftruncate(log, 0)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)

@@ -189,13 +189,13 @@ def _show(service: _Service) -> None:
         ],
     )  # fmt: skip
     workers = [
-        (p.get("name"), w.get("method"), w.get("pid"), _seconds(w.get("seconds")),
-         _seconds(w.get("silent_seconds")))
-        for p in plugins for w in p.get("workers", [])
-    ]  # fmt: skip
+        (p.get("name"), w.get("method"), w.get("pid"), _seconds(w.get("seconds")))
+        for p in plugins
+        for w in p.get("workers", [])
+    ]
     if workers:
         write()
-        write_table(("at work", "method", "pid", "for s", "silent s"), workers)
+        write_table(("at work", "method", "pid", "for s"), workers)
 
 
 def _seconds(value: Any) -> str:

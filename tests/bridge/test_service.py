@@ -447,6 +447,17 @@ def test_d9_what_a_fork_would_share_is_not_forked(site, what):
         assert reason in shims.devlake("serve", "status", "--json").stdout
 
 
+def test_d9_what_a_plugin_leaves_running_does_not_hold_up_the_service(site):
+    top = "import os, time\nif not os.fork():\n    time.sleep(30)\n    os._exit(0)"
+    site.install("leaver", code("leaver", top=top))
+    with synced(**site.env) as shims:
+        assert after_loading(shims, "leaver")["state"] == "ready"
+        began = time.monotonic()
+        kill(state_of(shims, "leaver")["pid"])
+        until(lambda: not state_of(shims, "leaver"))
+        assert time.monotonic() - began < 10
+
+
 def test_d10_ending_when_idle_races_with_no_call(fresh):
     shims = fresh(DEVLAKE_IDLE_SECONDS="0.15")
     shims.warm("unruly")
@@ -560,3 +571,14 @@ def test_a_call_of_a_user_without_a_service_is_cold(unruly_shims):
     )
     assert status == 0
     assert told(log)["ppid"] not in services(unruly_shims)
+
+
+def test_its_log_does_not_grow_for_ever(fresh):
+    shims = fresh()
+    shims.warm("unruly")
+    shims.stop()
+    (path,) = shims.run.glob("*/service.log")
+    os.truncate(path, 2 << 20)
+    start_anew(shims)
+    shims.warm("unruly")
+    assert path.stat().st_size < 1 << 20
