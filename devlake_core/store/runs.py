@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    func,
     insert,
     select,
     update,
@@ -93,16 +92,28 @@ def run_completed(store: Store, number: int, state: dict[str, Any]) -> None:
         )
 
 
-def pydevlake_state(store: Store, subtask: str, connection_id: int) -> dict[str, Any]:
-    """Return the last state that pydevlake left for a subtask; empty where we ran since."""
+def pydevlake_state(store: Store, subtask: str, connection_id: int, before: int) -> dict[str, Any]:
+    """Return the last state that pydevlake left for a subtask; empty where we ran since.
+
+    Args:
+        store: the database.
+        subtask: the name of verb and stream.
+        connection_id: the connection.
+        before: the number of the run that asks, which is in the log already.
+    """
     table = runs_table()
     if not store.has_table(table.name):
         return {}
     with store.reading() as connection:
         row = connection.execute(
             select(table.c.state, table.c.completed)
-            .where(table.c.subtask_name == subtask, table.c.connection_id == connection_id)
-            .order_by(func.coalesce(table.c.completed, table.c.started).desc(), table.c.id.desc())
+            .where(
+                table.c.subtask_name == subtask,
+                table.c.connection_id == connection_id,
+                table.c.id < before,
+            )
+            # Not by time: pydevlake wrote that of its own zone.
+            .order_by(table.c.id.desc())
             .limit(1)
         ).first()
     if row is None or row.completed is None or not row.state:

@@ -90,7 +90,7 @@ class _Collector:
             fresh, unfinished = True, False
             state.author = {}
         elif state.began_at == 0:
-            state.author = found_state(self._ctx, self._stream)
+            state.author = found_state(run)
         if not unfinished:
             known = bool(state.author) or (
                 not fresh

@@ -38,6 +38,7 @@ class SubtaskRun:
         self.stream = stream
         self.store = ctx.store
         self.params = ctx.params
+        self.number = 0  # of the run in the log of runs
         self.raw: Table = raw_table(stream.raw_model_table)
         self.states = ScopeState(self.store, stream.plugin_name, self.params)
         self.state = self.states.load(stream.name) or StreamState()
@@ -135,9 +136,9 @@ def subtask_run(ctx: Context, stream: Stream, verb: str) -> Iterator[SubtaskRun]
             respell_params(ctx.store, stream.raw_model_table, legacy, ctx.params)
         name = f"{verb.capitalize()} {stream.name.capitalize()}"
         run = SubtaskRun(ctx, stream)
-        number = run_started(ctx.store, name, ctx.connection_id)
+        run.number = run_started(ctx.store, name, ctx.connection_id)
         yield run
-        run_completed(ctx.store, number, run.state.author)
+        run_completed(ctx.store, run.number, run.state.author)
 
 
 @contextmanager
