@@ -40,6 +40,7 @@ class Comment(m.ToolModel, table=True):
 
     id: int = m.Field(primary_key=True)
     issue_id: int = m.Field(parent="id")
+    issue_title: str = m.Field(parent="title")
     body: str
 
 

@@ -383,6 +383,24 @@ def test_full_pass_of_a_substream_removes_what_vanished(lake: Lake) -> None:
     assert len(lake.raw_ids("comments")) == 2
 
 
+def test_parent_that_was_renamed_is_the_same_parent(lake: Lake) -> None:
+    Tool.incremental = True
+    Tool.issues["b"] = [issue(1, "old")]
+    Tool.comments = {1: [{"id": 1, "body": "x"}]}
+    lake.run()
+    Tool.issues["b"].append(issue(1, "new"))
+    Tool.comments[1].append({"id": 2, "body": "y"})
+    Tool.asked.clear()
+    lake.run()
+    states = [state for kind, _, state, _ in Tool.asked if kind == "comments"]
+    assert states == [{"seen": 1}]
+    assert lake.rows(Comment, "id", "issue_title") == [(1, "old"), (2, "new")]
+    Tool.incremental = False
+    lake.run(fullSync=True)
+    assert lake.rows(Comment, "id", "issue_title") == [(1, "new"), (2, "new")]
+    assert len(lake.raw_ids("comments")) == 2
+
+
 def test_run_that_lost_its_claim_writes_nothing_more(lake: Lake) -> None:
     Tool.issues["b"] = [issue(n) for n in range(1, 2501)]
     ctx = lake.context()
