@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from devlake_core.errors import ConfigError, ConnectionRejected, UsageError
+from devlake_core.errors import ConfigError, ConnectionRejected, PluginLoadError, UsageError
 from devlake_core.plugin.connect import connection_of, try_connection
 
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
 from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
 from .saved import Saved, add_saved, edit_saved
+from .session import tell
 
 UNREACHABLE, REJECTED, FAILED = 75, 77, 1
 
@@ -65,16 +66,15 @@ command.add_command(
 @click.pass_obj
 def list_(session: Any, plugins: tuple[str, ...]) -> None:
     """List the saved connections, of some plugins or of all."""
-    names = plugins or [r.name for r in session.host.records() if r.kind == "plugin" and r.usable]
+    chosen = _chosen(session, plugins)
     found = []
     with session.store(make=False) as store:
         there = store.tables()
-        for name in names:
-            plugin = session.load(name)
+        for plugin in chosen:
             saved = Saved(store, plugin)
             if str(plugin.connection_type.__tablename__) not in there:
                 continue
-            found += [{"plugin": name, **item} for item in saved.connections.shown()]
+            found += [{"plugin": plugin.name, **item} for item in saved.connections.shown()]
     if session.json:
         write_json(found)
     elif not found:
@@ -84,6 +84,20 @@ def list_(session: Any, plugins: tuple[str, ...]) -> None:
             (i["plugin"], i["name"], str(i["id"]), i.get("endpoint") or i.get("url")) for i in found
         ]
         write_table(("plugin", "name", "id", "address"), rows)
+
+
+def _chosen(session: Any, names: tuple[str, ...]) -> list[Any]:
+    """Return the plugins that were named, else all that can be loaded."""
+    if names:
+        return [session.load(name) for name in names]
+    loaded = []
+    for record in session.host.records():
+        if record.kind == "plugin" and record.usable:
+            try:
+                loaded.append(session.host.load(record.name))
+            except PluginLoadError as error:
+                tell(f"left out: {error.message}")
+    return loaded
 
 
 @command.command("show")

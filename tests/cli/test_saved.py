@@ -45,6 +45,15 @@ def test_two_connections_cannot_have_one_name(connected):
     connected(*edit, "second")
 
 
+def test_connections_are_listed_although_a_plugin_is_broken(connected, site):
+    (site / "devlake_plugin_acrobat").unlink()
+    done = connected("connections", "list")
+    assert "main" in done.out
+    assert "left out: plugin 'acrobat' (devlake-plugin-acrobat 1.0) is broken" in done.err
+    done = connected("connections", "list", "acrobat", code=78)
+    assert "is broken" in done.err
+
+
 def test_groups_and_scopes_are_browsed(connected):
     assert connected("scopes", "browse", "tracker", "--json").json == [
         {"id": "g1", "name": "Group g1", "type": "group", "parentId": None},
