@@ -93,6 +93,8 @@ class Keeper(Loop):
     def serve(self, listener: socket.socket, path: str) -> None:
         """Do what is asked on the connections of a listener; return when it is time to retire.
 
+        SIGTERM is such a time; at SIGINT the calls at work are cancelled too.
+
         Args:
             listener: listens at ``path``.
             path: the socket's file; it is removed before the last call is taken.
@@ -105,6 +107,9 @@ class Keeper(Loop):
         with self.woken():
             while self.listening or self._at_work():
                 self._turn()
+                if self.signal == signal.SIGINT:
+                    for caller in self._at_work():
+                        caller.cancel(_STOP_GRACE)
                 if self.signal or self._is_time():
                     # Who is not served any more finds no socket, or no answer, and runs cold.
                     self.deafen()
@@ -123,11 +128,6 @@ class Keeper(Loop):
             self._fork(caller, message)
         elif do == "status":
             caller.say(wire.encode(self._status()))
-        elif do == "stop":
-            self.signal = signal.SIGTERM
-            for other in self._at_work():
-                other.cancel(_STOP_GRACE)
-            caller.say(wire.encode({"ok": True}))
 
     def ended(self, talk: Talk) -> None:
         """End the call of a caller that is gone."""

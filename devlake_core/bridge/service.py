@@ -64,7 +64,7 @@ class Service(Loop):
         self._deaths: dict[str, list[float]] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._born = self._busy = self._looked = time.monotonic()
-        self._stale = False
+        self._stale = self._retiring = False
         self._kill_at = 0.0
 
     def serve(self, listener: socket.socket, plugin: str = "") -> None:
@@ -78,10 +78,12 @@ class Service(Loop):
         with self.woken():
             if plugin:
                 self._load(plugin)
-            while self.listening or self._children:
+            while self._children or not self._retiring:
                 self.turn(0.5)
                 self._reap()
                 self._look_after(time.monotonic())
+            # Not before: one that finishes its calls can still be asked, and stopped.
+            self.deafen()
 
     def heard(self, talk: Talk, message: dict[str, Any]) -> None:
         """Do what a message asks for."""
@@ -123,7 +125,7 @@ class Service(Loop):
         self._busy = now = time.monotonic()
         refused, _ = self._refused.get(plugin, (0.0, ""))
         known = plugin in self._manifest.plugins
-        if plugin in self._children or not self.listening or not known or now < refused:
+        if plugin in self._children or self._retiring or not known or now < refused:
             return
         self._deaths[plugin] = [t for t in self._deaths.get(plugin, []) if now - t < _PAUSE_SECONDS]
         if len(self._deaths[plugin]) >= _DEATHS:
@@ -181,7 +183,7 @@ class Service(Loop):
             del self._children[child.plugin]
             if child.state == "unfit":
                 self._refuse(child.plugin, child.reason)
-            elif child.state == "loading" and self.listening:
+            elif child.state == "loading" and not self._retiring:
                 how = os.waitstatus_to_exitcode(status)
                 self._refuse(child.plugin, child.reason or f"it died when it was imported ({how})")
             elif status:
@@ -189,8 +191,8 @@ class Service(Loop):
 
     def _retire(self) -> None:
         """Take no further call, and end when those that run have ended."""
-        if self.listening:
-            self.deafen()
+        if not self._retiring:
+            self._retiring = True
             for child in self._children.values():
                 os.kill(child.pid, signal.SIGTERM)
 
@@ -199,16 +201,17 @@ class Service(Loop):
         self.signal = 0
         if not self._kill_at:
             self._kill_at = time.monotonic() + _STOP_SECONDS
+            self._retiring = True
+            # One that retires has no socket any more, and hears this all the same.
             for child in self._children.values():
-                self._ask(child, "stop")
-            self._retire()
+                os.kill(child.pid, signal.SIGINT)
 
-    def _ask(self, child: Child, what: str) -> dict[str, Any]:
+    def _ask(self, child: Child) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_ASK_SECONDS)
             try:
                 connection.connect(place.socket_of(self._folder, child.plugin))
-                wire.send(connection, {"do": what})
+                wire.send(connection, {"do": "status"})
                 found = wire.Lines(connection).read()
             except (OSError, wire.Nonsense):
                 return {}
@@ -222,7 +225,7 @@ class Service(Loop):
                 "pid": child.pid,
                 "state": child.state,
                 "reason": child.reason,
-                **(self._ask(child, "status") if child.state == "ready" else {}),
+                **(self._ask(child) if child.state == "ready" else {}),
             }
             for child in self._children.values()
         ]
@@ -237,7 +240,7 @@ class Service(Loop):
             "key": self._manifest.key,
             "folder": self._manifest.folder,
             "stale": self._stale,
-            "retiring": not self.listening,
+            "retiring": self._retiring,
             "plugins": sorted(plugins, key=lambda item: str(item["name"])),
         }
 

@@ -7,8 +7,8 @@ no versions to negotiate. A line ends with a newline and has at most ``LIMIT`` b
 ``ACCEPTED`` once the worker runs, and at the end with ``{"exit": status, "signal": number,
 "left": whether other processes of the worker had to be ended}``. ``{"cancel": seconds}`` or the
 end of the connection asks it to stop the worker, and to kill it after those seconds. To the
-service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line) and
-``{"do": "stop"}`` (end), to the service ``{"do": "retire"}`` (finish, then end) and
+service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line), to the
+service ``{"do": "stop"}`` (end), ``{"do": "retire"}`` (finish, then end) and
 ``{"do": "load", "plugin": name}``.
 """
 

@@ -219,7 +219,7 @@ def _tell_all(session: Any, do: str, done: str) -> int:
 @json_option
 @click.pass_obj
 def retire_command(session: Any) -> int:
-    """Let the services finish the calls at work, and end; new calls start a new one."""
+    """Let the services finish the calls at work, and end; meanwhile new calls run by themselves."""
     return _tell_all(session, "retire", "it finishes its calls and ends")
 
 

@@ -483,6 +483,21 @@ def test_d11_retire_lets_calls_end(fresh):
     assert list(shims.run.glob("*/*.socket")) == list(shims.run.glob("*/*.plugin")) == []
 
 
+def test_d11_a_service_that_retires_says_so_and_can_be_stopped(fresh):
+    shims = fresh()
+    shims.warm("unruly")
+    call = Running(shims, "unruly", "test-connection", CONFIG, connection("slow 60"))
+    worker_of(shims)
+    (service,) = services(shims)
+    shims.devlake("serve", "retire")
+    until(lambda: not list(shims.run.glob("*/*.plugin")))
+    assert [said["retiring"] for said in shims.status()] == [True]
+    assert good(shims)
+    shims.devlake("serve", "stop")
+    assert call.end()[0] == 143
+    gone_after(service, 3)
+
+
 def test_d11_stop_cancels_calls(fresh, tmp_path):
     shims = fresh()
     shims.warm("unruly")
