@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import bridge
 from .report import Result, startup_lines, table_lines, write_readme
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 SIDES = ("framework", "baseline")
 VERBS = ("collect", "extract", "convert")
+CALLS = 15
+"""How often each call of the bridge is measured; the median counts."""
 README = HERE / "README.md"
 
 
@@ -114,6 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
         *table_lines(results),
         "",
         *startup_lines(),
+        "",
+        *bridge.measure(CALLS),
     ]
     print("\n".join(lines))
     if not options.no_write:

@@ -36,7 +36,7 @@ _LOG_QUEUE = 1 << 20
 _LOG_PATIENCE = 5.0
 _BURST, _RATE = 20, 5.0
 _CLOSING = 5.0
-_SETTLE = 0.05
+_SETTLE, _SETTLE_CANCELLED = 0.2, 0.05
 
 # Colours and cursor movements; then every other control character but the tab.
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
@@ -228,4 +228,6 @@ class HostPipes:
             errors.finish(until)
             errors.add(self._errors[-1] + b"\n")
             errors.finish(until)
-            time.sleep(_SETTLE)
+            # Until the host's logger, slow on a busy machine, has the last line. A host that
+            # cancels does not wait for the text.
+            time.sleep(_SETTLE_CANCELLED if poison else _SETTLE)
