@@ -78,14 +78,13 @@ class Manifest:
             ValueError: it is damaged.
         """
         self.folder = os.path.realpath(folder)
-        with open(os.path.join(self.folder, MANIFEST), "rb") as file:
-            self.content = file.read()
-        values: dict[str, Any] = json.loads(self.content)
+        content = self._read()
+        values: dict[str, Any] = json.loads(content)
         self.interpreter: str = values["interpreter"]
         self.plugins: dict[str, dict[str, Any]] = values["plugins"]
         self._paths: list[str] = values["paths"]
         self._sources: list[str] = values.get("sources", [])
-        self.key = self.fresh_key()
+        self.key = self._key_with(content)
 
     def is_stale(self) -> bool:
         """Say whether something that is installed has changed since this was read."""
@@ -98,16 +97,21 @@ class Manifest:
 
     def fresh_key(self) -> str:
         """Return the key of this moment."""
+        try:
+            return self._key_with(self._read())
+        except OSError:
+            return self._key_with(b"")
+
+    def _read(self) -> bytes:
+        with open(os.path.join(self.folder, MANIFEST), "rb") as file:
+            return file.read()
+
+    def _key_with(self, content: bytes) -> str:
         paths = list(self._paths)
         if os.environ.get("DEVLAKE_RELOAD") == "1":
             for source in self._sources:
                 for place, _, names in os.walk(source):
                     paths += [f"{place}/{name}" for name in sorted(names) if name.endswith(".py")]
-        try:
-            with open(os.path.join(self.folder, MANIFEST), "rb") as file:
-                content = file.read()
-        except OSError:
-            content = b""
         return key(content, self.folder, paths)
 
 
