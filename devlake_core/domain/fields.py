@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import (
+    JSON,
+    TIMESTAMP,
     BigInteger,
     Boolean,
     DateTime,
@@ -17,18 +19,16 @@ from sqlalchemy import (
     String,
     Text,
 )
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import TypeEngine
 
 from devlake_core.model import Field
 from devlake_core.model import types as column
 
-_NUMBER = BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb")
 _DECIMAL: TypeEngine[Any] = Double().with_variant(Numeric(asdecimal=False), "postgresql")
 # An index of MySQL needs a length, and Go's server gives it one there only.
 _INDEXABLE = String(191).with_variant(Text(), "postgresql")
-_TIMESTAMP = DateTime().with_variant(mysql.TIMESTAMP(), "mysql", "mariadb")
-_JSON = column.JSONText().with_variant(postgresql.JSON(none_as_null=True), "postgresql")
+_TIMESTAMP = DateTime().with_variant(TIMESTAMP(), "mysql", "mariadb")
+_JSON = column.JSONText().with_variant(JSON(none_as_null=True), "postgresql")
 
 Key20 = Annotated[str, Field(primary_key=True, sa_type=String(20))]
 Key36 = Annotated[str, Field(primary_key=True, sa_type=String(36))]
@@ -39,7 +39,7 @@ IndexedKey255 = Annotated[str, Field(primary_key=True, sa_type=String(255), inde
 KeyNumber = Annotated[int, Field(primary_key=True, sa_type=BigInteger, auto_increment=False)]
 Id500 = Annotated[str | None, Field(primary_key=True, sa_type=String(500))]
 Serial = Annotated[
-    int | None, Field(primary_key=True, sa_type=_NUMBER.with_variant(Integer, "sqlite"))
+    int | None, Field(primary_key=True, sa_type=column.Unsigned().with_variant(Integer, "sqlite"))
 ]
 """A key that the database numbers."""
 
@@ -62,7 +62,7 @@ Indexed500 = Annotated[str | None, Field(sa_type=String(500), index=True)]
 IndexedText = Annotated[str | None, Field(sa_type=_INDEXABLE, index=True)]
 
 Whole = Annotated[int | None, Field(sa_type=BigInteger)]
-Unsigned = Annotated[int | None, Field(sa_type=_NUMBER)]
+Unsigned = Annotated[int | None, Field(sa_type=column.Unsigned)]
 Decimal = Annotated[float | None, Field(sa_type=_DECIMAL)]
 Flag = Annotated[bool | None, Field(sa_type=Boolean)]
 JSONValue = Annotated[Any, Field(sa_type=_JSON)]

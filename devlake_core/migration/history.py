@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, select
-from sqlalchemy.dialects import mysql
+from sqlalchemy import Column, MetaData, String, Table, insert, select
 
 from devlake_core.errors import PluginLoadError
 from devlake_core.model import package_name
-from devlake_core.model.types import LongText, UTCDateTime
+from devlake_core.model.types import LongText, Unsigned, UTCDateTime
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
 OURS = "devlake_core"
 """The comment of our own scripts; a plugin's have the plugin's name, as on the server."""
 
-_UNSIGNED = BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb")
-
 HISTORY = Table(
     "_devlake_migration_history",
     MetaData(),
     Column("created_at", UTCDateTime),
-    Column("script_version", _UNSIGNED, primary_key=True, autoincrement=False),
+    Column("script_version", Unsigned, primary_key=True, autoincrement=False),
     Column("script_name", String(255), primary_key=True),
     Column("comment", LongText),
 )

@@ -4,17 +4,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, String, Table
-from sqlalchemy.dialects import mysql
+from sqlalchemy import String, Table
 from sqlalchemy.orm import declared_attr
 
 from .base import Row
 from .field import Field
 from .naming import camel_case, package_name, tool_table_name
 from .raw import RawOrigin
-from .types import LongText, UTCDateTime
-
-_UNSIGNED = BigInteger().with_variant(mysql.BIGINT(unsigned=True), "mysql", "mariadb")
+from .types import LongText, Unsigned, UTCDateTime
 
 
 class Model(Row):
@@ -47,7 +44,7 @@ class NoPKModel(DomainTable):
     raw_data_id: int | None = Field(
         default=None,
         alias="_raw_data_id",
-        sa_type=_UNSIGNED,
+        sa_type=Unsigned,
         sa_column_kwargs={"name": "_raw_data_id"},
     )
     raw_data_remark: str | None = Field(

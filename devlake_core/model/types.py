@@ -2,6 +2,9 @@
 
 The types are DevLake's: times as ``datetime(3)`` or ``timestamptz``, secrets encrypted in text,
 lists and mappings as JSON, enumerations as their value in text.
+
+A database's own types are imported when that database is used: those of all three together take
+as long as the rest of a model.
 """
 
 from __future__ import annotations
@@ -13,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from pydantic_core import to_jsonable_python
-from sqlalchemy import TEXT, ColumnElement, DateTime, LargeBinary, String, Text
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy import TEXT, BigInteger, ColumnElement, DateTime, LargeBinary, String, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 def _text(dialect: Dialect, *, long: bool) -> TypeEngine[Any]:
     # Not through type_descriptor(): it makes a VARCHAR of TEXT on PostgreSQL.
     if long and dialect.name in {"mysql", "mariadb"}:
+        from sqlalchemy.dialects import mysql
+
         return mysql.LONGTEXT()
     return TEXT()
 
@@ -52,6 +56,15 @@ def utc_text(value: datetime) -> str:
     return as_utc(value).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
+class Unsigned(BigInteger):
+    """Keep a whole number of 64 bits, which is not below zero on MySQL."""
+
+
+@compiles(Unsigned, "mysql", "mariadb")
+def _unsigned(_type: Unsigned, _compiler: Any, **_: Any) -> str:
+    return "BIGINT UNSIGNED"
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """Keep an aware datetime in UTC, with milliseconds.
 
@@ -67,7 +80,9 @@ class UTCDateTime(TypeDecorator[datetime]):
         if dialect.name == "sqlite":
             return dialect.type_descriptor(_SQLiteDateTime())
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+            return dialect.type_descriptor(DateTime(timezone=True))
+        from sqlalchemy.dialects import mysql
+
         return dialect.type_descriptor(mysql.DATETIME(fsp=3))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
@@ -109,9 +124,11 @@ class RawBytes(TypeDecorator[bytes]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the database's own type."""
-        return dialect.type_descriptor(
-            mysql.LONGBLOB() if dialect.name in {"mysql", "mariadb"} else LargeBinary()
-        )
+        if dialect.name in {"mysql", "mariadb"}:
+            from sqlalchemy.dialects import mysql
+
+            return dialect.type_descriptor(mysql.LONGBLOB())
+        return dialect.type_descriptor(LargeBinary())
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
         """Return the bytes as they are."""
@@ -130,6 +147,8 @@ class JSONText(TypeDecorator[Any]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the database's own type."""
         if dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
             return dialect.type_descriptor(postgresql.JSONB(none_as_null=True))
         return _text(dialect, long=True)
 

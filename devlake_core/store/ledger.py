@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table
-from sqlalchemy.dialects import mysql
 
 from devlake_core.model.types import LongText, RawBytes, UTCDateTime
 
@@ -27,7 +26,7 @@ def exact_text(length: int) -> String:
     """Return a text type that tells upper from lower case on every database."""
     text = String(length)
     for dialect, collation in EXACT.items():
-        text = text.with_variant(mysql.VARCHAR(length, collation=collation), dialect)
+        text = text.with_variant(String(length, collation=collation), dialect)
     return text
 
 
