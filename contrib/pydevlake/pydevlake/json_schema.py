@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic.json_schema import GenerateJsonSchema
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from pydantic_core import core_schema
 
 
@@ -22,17 +24,31 @@ class PydanticOne(GenerateJsonSchema):
         return {"maxLength": 2**16, **super().url_schema(schema)}
 
 
-def like_pydevlake(schema: dict[str, Any]) -> dict[str, Any]:
+def like_pydevlake(schema: dict[str, Any], wanted: Container[str | None] = ()) -> dict[str, Any]:
     """Return a model's schema with pydevlake's own peculiarities.
 
-    An enumeration had no other description than this, the id of a raw row was a text, and a list
-    of an enumeration's members had neither a title nor, in its items, a type.
+    An enumeration had no other description than this, the id of a raw row was a text, a list of an
+    enumeration's members had neither a title nor, in its items, a type, and none but the type was
+    said of what may be null.
+
+    Args:
+        schema: the schema, which is changed.
+        wanted: names of properties that are required although they have a default.
     """
+    required = schema.get("required", [])
     definitions = schema.get("$defs", {})
     for definition in definitions.values():
         if "enum" in definition:
             definition["description"] = "An enumeration."
+        for prop in definition.get("properties", {}).values():
+            real = [kind for kind in prop.get("anyOf", ()) if kind != {"type": "null"}]
+            if len(real) == 1:
+                del prop["anyOf"]
+                prop.update(real[0])
     for name, prop in schema["properties"].items():
+        if name in wanted:
+            prop.pop("default", None)
+            required = [*required, name]
         if name == "_raw_data_id":
             prop.pop("anyOf", None)
             prop["type"] = "string"
@@ -41,4 +57,6 @@ def like_pydevlake(schema: dict[str, Any]) -> dict[str, Any]:
         if "enum" in items:
             prop.pop("title", None)
             prop["items"] = {key: value for key, value in items.items() if key != "type"}
+    if required:
+        schema["required"] = [name for name in schema["properties"] if name in required]
     return schema

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict
 
 from devlake_core import logger
-from devlake_core.model import Row
+from devlake_core.model import Row, ToolScope
 from devlake_core.model.base import RowMeta
 from devlake_core.model.naming import DECLARATION
+from devlake_core.model.table import said
 
 from .json_schema import PydanticOne, like_pydevlake
 
@@ -30,6 +31,9 @@ _RENAMED = {
     "validate_all": "validate_default",
 }
 """What pydantic 2 calls the settings of pydantic 1's ``class Config``."""
+
+WANTED = "wanted"
+"""Marks a field that the server is told to want, although a row may lack it."""
 
 
 class LenientMeta(RowMeta):
@@ -50,7 +54,10 @@ class LenientMeta(RowMeta):
                     "%s.Config: no effect any more: %s", name, sorted({*given} - {*known})
                 )
             namespace["model_config"] = {**known, **namespace.get("model_config", {})}
-        return super().__new__(cls, name, bases, namespace, **kwargs)
+        new: Any = super().__new__(cls, name, bases, namespace, **kwargs)
+        if kwargs.get("table") and issubclass(new, ToolScope):
+            _want_less(new)
+        return new
 
 
 def _keep_books(name: str, namespace: Values) -> None:
@@ -64,6 +71,25 @@ def _keep_books(name: str, namespace: Values) -> None:
                 name,
                 field,
             )
+
+
+def _want_less(scope: Any) -> None:
+    """Let a scope lack what is no key, as pydevlake and the server's tables do.
+
+    A plugin finds its scopes in more than one place, and not each of them tells all.
+    """
+    wanted = [
+        info
+        for name, info in scope.model_fields.items()
+        if info.is_required()
+        and name not in ToolScope.model_fields
+        and not said(info, "primary_key")
+    ]
+    for info in wanted:
+        info.default = None
+        info.metadata.append(WANTED)
+    if wanted:
+        scope.model_rebuild(force=True)
 
 
 def _declare(module_name: str) -> None:
@@ -117,9 +143,14 @@ class Lenient(Row, metaclass=LenientMeta, orm=True):
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> Values:
         """Return the JSON schema as pydantic 1 wrote it."""
-        return like_pydevlake(
-            super().model_json_schema(*args, **{"schema_generator": PydanticOne, **options})
-        )
+        schema = super().model_json_schema(*args, **{"schema_generator": PydanticOne, **options})
+        wanted = {
+            key
+            for name, info in cls.model_fields.items()
+            if WANTED in info.metadata
+            for key in (name, info.alias)
+        }
+        return like_pydevlake(schema, wanted)
 
 
 @cache

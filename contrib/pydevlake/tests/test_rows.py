@@ -18,6 +18,9 @@ from devlake_core.store import Store
 from pydevlake.domain_layer import code, devops, ticket
 from pydevlake.extractor import autoextract
 from pydevlake.model import DomainModel, NoPKModel, ToolModel
+from pydevlake.pipeline_tasks import RefDiffOptions
+
+from .conftest import RECORDED
 
 __devlake_plugin__ = "idioms"
 
@@ -237,3 +240,31 @@ def test_a_name_that_the_author_declares_is_kept(tmp_path):
     project(tmp_path, "folder", "declaredpkg")
     sys.modules["declaredpkg"].__devlake_plugin__ = "chosen"
     assert row_in("declaredpkg.main").__tablename__ == "_tool_chosen_rows"
+
+
+def test_a_scope_may_lack_what_only_one_of_its_origins_tells():
+    class Place(dl.ToolScope, table=True):
+        url: str
+        seen: datetime = dl.Field(source="/times/seen")
+        area: str = dl.Field(primary_key=True)
+
+    place = Place(id="p", name="P", area="a")
+    assert (place.url, place.seen) == (None, None)
+    with pytest.raises(ValidationError, match="area"):
+        Place(id="p", name="P")
+    with pytest.raises(ValidationError, match="seen"):
+        Place(id="p", name="P", area="a", seen="yesterday")
+    told = model_info(Place)["json_schema"]
+    assert told["required"] == ["id", "name", "url", "seen", "area"]
+    assert told["properties"]["url"] == {"title": "Url", "type": "string"}
+
+
+def test_the_server_is_told_of_release_options_as_it_was():
+    class Told(dl.ScopeConfig):
+        refdiff: Optional[RefDiffOptions]
+
+    recorded = json.loads((RECORDED / "azuredevops-tables.json").read_text("utf-8"))["models"]
+    wanted = recorded["scope_config_model_info"]["properties"]["refdiff"]
+    assert model_info(Told)["json_schema"]["properties"]["refdiff"] == wanted
+    for spelling in ("tags_limit", "tagsLimit"):
+        assert Told(refdiff={spelling: 3}).refdiff.tags_limit == 3
