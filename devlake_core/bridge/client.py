@@ -11,6 +11,10 @@ _package = type(sys)("devlake_core")
 _package.__path__ = [__file__.rsplit("/", 2)[0]]
 sys.modules["devlake_core"] = _package
 
+from devlake_core.bridge import first  # noqa: E402
+
+_arguments = first.begin()
+
 from devlake_core.bridge.entry import main  # noqa: E402
 
-main(sys.argv[1:])
+main(_arguments)

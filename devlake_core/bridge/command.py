@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import first
 from .call import METHODS, Call
-from .entry import refuse, wipe_arguments
+from .entry import refuse
 from .keeper import Keeper
 from .start import forked_keeper, own_keeper
 from .supervisor import run
@@ -42,19 +43,20 @@ Streams of {plugin}: {streams}
 """
 
 
-def call(plugin: str, method: str, arguments: list[str]) -> int:
-    """Make a call of an installed plugin, in a process of its own.
+def call(plugin: str, method: str, arguments: list[str], legacy: str = "") -> int:
+    """Make a call of a plugin, in a process of its own.
 
     Args:
         plugin: the plugin's name.
         method: one of the methods of the wire.
         arguments: its JSON texts.
+        legacy: the plugin's ``main.py``, if it is no distribution.
 
     Returns:
         The exit status that the server would see.
     """
-    wipe_arguments()
     wanted = Call(plugin, method, arguments)
+    wanted.legacy = legacy
     return run(wanted, own_keeper(wanted, sys.executable))
 
 
@@ -70,16 +72,8 @@ def start(plugin: Plugin) -> NoReturn:
         text = _HELP.format(program=Path(program).name, plugin=plugin.name, streams=names)
         (sys.stdout if words else sys.stderr).write(text)
         sys.exit(0 if words else 2)
-    wipe_arguments()
-    _open_standard_descriptors()
+    first.begin()
     os._exit(_started(plugin, Path(program).absolute(), words[0], words[1:]))
-
-
-def _open_standard_descriptors() -> None:
-    """Give no pipe or socket of ours a number that means something else to the other end."""
-    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
-        continue
-    os.close(number)
 
 
 def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from . import place
-from .call import Call
+from .call import SUBTASKS, Call
 from .pipes import HostPipes
 from .start import connect
 from .supervisor import run
@@ -22,15 +21,17 @@ def main(arguments: list[str]) -> NoReturn:
     Args:
         arguments: the folder of the shim, the method, and its arguments.
     """
-    wipe_arguments()
+    streaming = not {*SUBTASKS}.isdisjoint(arguments[1:2])
     try:
         status = _answered(arguments)
     except OSError as error:
         # What a call needs of the system it will have at another time: processes, descriptors.
         hint = "try again; see how many processes and open files this user may have"
-        status = refuse(75, f"the call cannot be started: {error.strerror}", hint)
+        message = f"the call cannot be started: {error.strerror}"
+        status = refuse(75, message, hint, streaming=streaming)
     except BaseException as error:
-        status = refuse(70, f"{type(error).__name__}: {error}", _where(error))
+        message = f"{type(error).__name__}: {error}"
+        status = refuse(70, message, _where(error), streaming=streaming)
     # What this leaves behind could only delay the end.
     os._exit(status)
 
@@ -64,28 +65,10 @@ def _where(error: BaseException) -> str:
     return f"this is a mistake in devlake_core, line {frame.lineno} of {frame.filename}"
 
 
-def refuse(status: int, message: str, hint: str) -> int:
+def refuse(status: int, message: str, hint: str, *, streaming: bool = False) -> int:
     """Say why a call cannot be made, and return the exit status."""
-    pipes = HostPipes(streaming=False)
+    pipes = HostPipes(streaming=streaming)
     pipes.error(message.encode("utf-8", "replace"))
     pipes.error(hint.encode())
     pipes.close()
     return status
-
-
-def wipe_arguments() -> None:
-    """Overwrite this process's arguments, which hold secrets and which every user can list."""
-    try:
-        with open("/proc/self/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        # proc(5): arg_start and arg_end are fields 48 and 49; the first two were cut off.
-        start, end = int(fields[45]), int(fields[46])
-        with open("/proc/self/mem", "r+b", buffering=0) as memory:
-            memory.seek(start)
-            name = memory.read(end - start).split(b"\0")[0]
-            memory.seek(start + len(name))
-            memory.write(b"\0" * (end - start - len(name)))
-    except (OSError, ValueError, IndexError):
-        # No Linux, or no right to it: the operator's guide says what that means.
-        return
-    sys.argv[1:] = []

@@ -8,18 +8,23 @@ import gc
 import importlib
 import os
 import time
+from typing import Any
 
 from devlake_core import forking
 from devlake_core.errors import DevlakeError
 from devlake_core.plugin.manager import Host
 from devlake_core.runner.legacy import add_legacy
 
-from . import place
+from . import place, wire
 from .keeper import Keeper
-from .loop import listen
+from .loop import identity, listen
 from .process import threads
 from .worker import work
 
+LOAD_SECONDS = 40.0
+"""After how many seconds an import that holds the interpreter is ended."""
+
+_ASK_SECONDS = 0.05
 _READY = b"ready"
 _LONGEST_REASON = 3000
 _SHARED_MODULES = (
@@ -43,18 +48,30 @@ class Child:
 
     Attributes:
         plugin: the plugin's name.
-        pid: the process.
         pipe: where it says once what came of loading the plugin.
-        state: ``loading``, ``ready``, or ``unfit`` if its calls must run cold.
+        pid: the process.
+        state: ``loading``, ``ready``, ``retiring`` if it takes no further call, or ``unfit`` if
+            the plugin's calls must run cold.
         reason: why they must.
+        kill_at: when it is killed.
     """
 
-    def __init__(self, plugin: str, pid: int, pipe: int) -> None:
-        self.plugin, self.pid, self.pipe = plugin, pid, pipe
+    def __init__(self, plugin: str, folder: str, pipe: int) -> None:
+        self.plugin, self.pipe, self.pid = plugin, pipe, 0
         # What the plugin started when it was imported may hold the other end open for ever.
         os.set_blocking(pipe, False)
-        self.state, self.reason = "loading", ""
-        self.began = time.monotonic()
+        self.reason = ""
+        self.kill_at: float | None = time.monotonic() + LOAD_SECONDS
+        self._state = "loading"
+        self._socket = place.socket_of(folder, plugin)
+        self._file: tuple[int, int] | None = None
+
+    @property
+    def state(self) -> str:
+        """What it does now."""
+        # It removes its socket when it retires; another's may be there by now.
+        retiring = self._state == "ready" and self._file != identity(self._socket)
+        return "retiring" if retiring else self._state
 
     def read(self) -> bool:
         """Read what the keeper says; return whether something came."""
@@ -62,10 +79,18 @@ class Child:
         with contextlib.suppress(BlockingIOError):
             said = os.read(self.pipe, 4096)
         if said == _READY:
-            self.state = "ready"
+            self._state, self._file, self.kill_at = "ready", identity(self._socket), None
         elif said:
-            self.state, self.reason = "unfit", said.decode("utf-8", "replace")
+            self._state, self.reason = "unfit", said.decode("utf-8", "replace")
         return bool(said)
+
+    def status(self) -> dict[str, Any]:
+        """Return what is to be known of it, and what it says itself."""
+        said = {"name": self.plugin, "pid": self.pid, "state": self.state, "reason": self.reason}
+        if self.state == "ready":
+            with contextlib.suppress(OSError):
+                said |= wire.ask(self._socket, {"do": "status"}, _ASK_SECONDS)
+        return said
 
 
 def preload() -> Host:

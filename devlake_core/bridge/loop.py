@@ -1,4 +1,4 @@
-"""Wait in one thread for callers and signals: what a keeper and the service have in common."""
+"""Wait in one thread for callers, children and signals: what a keeper and the service share."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import os
 import selectors
 import signal
 import socket
+import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from . import wire
+from .process import die_with, kill_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from typing import NoReturn
 
-HANDLED: tuple[int, ...] = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+_HANDLED: tuple[int, ...] = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+_LOOK_SECONDS = 0.5
 
 
 class Talk:
@@ -40,13 +45,15 @@ class Talk:
 
 
 class Loop:
-    """Hear what is said on connections, and be woken by signals.
+    """Hear what is said on connections, be woken by signals, and look after children.
 
-    Those who inherit from it say what is done with a message, and when a connection has ended.
+    Those who inherit from it say what is done with a message, and when a connection or a child
+    has ended. What stands for a child has the time ``kill_at`` at which it is killed, or None.
     """
 
     def __init__(self) -> None:
-        self.talks: list[Talk] = []
+        self.talks: list[Any] = []
+        self.children: dict[int, Any] = {}
         self.signal = 0
         self.path = ""
         self._listener: socket.socket | None = None
@@ -59,13 +66,23 @@ class Loop:
         """Return what stands for a new connection."""
         return Talk(connection)
 
-    def heard(self, talk: Talk, message: dict[str, Any]) -> None:
+    def heard(self, talk: Any, message: dict[str, Any]) -> None:
         """Do what a message asks for."""
         raise NotImplementedError
 
-    def ended(self, talk: Talk) -> None:
+    def ended(self, talk: Any) -> None:
         """Note that nothing more comes on a connection."""
         self.drop(talk)
+
+    def died(self, child: Any, status: int, *, left: bool) -> None:
+        """Note the end of a child.
+
+        Args:
+            child: what stood for it.
+            status: its exit status; if a signal ended it, the signal's number below zero.
+            left: whether something that it had started was still there, and was ended.
+        """
+        raise NotImplementedError
 
     @property
     def listening(self) -> bool:
@@ -76,11 +93,11 @@ class Loop:
         """Take the connections of a listener; ``path`` is its socket's."""
         listener.setblocking(False)
         self._listener, self.path = listener, path
-        self._file = _identity(path)
+        self._file = identity(path)
         self.watch(listener.fileno(), self._accept)
 
     def deafen(self) -> None:
-        """Take no further connection, nor any call that has not begun: its caller runs it cold."""
+        """Take no further connection."""
         if self._listener is not None:
             if self.can_be_found():
                 os.unlink(self.path)
@@ -90,7 +107,7 @@ class Loop:
 
     def can_be_found(self) -> bool:
         """Say whether the socket's file is still there: people clean up temporary folders."""
-        return self._file is not None and _identity(self.path) == self._file
+        return self._file is not None and identity(self.path) == self._file
 
     def watch(self, number: int, react: Any) -> None:
         """Call ``react`` whenever there is something to read at a descriptor."""
@@ -101,22 +118,26 @@ class Loop:
         with contextlib.suppress(KeyError):
             self._selector.unregister(number)
 
-    @contextlib.contextmanager
-    def woken(self) -> Iterator[None]:
-        """Be woken by signals in the block."""
-        before = {number: signal.signal(number, self._noted) for number in HANDLED}
+    def wake_on_signals(self) -> None:
+        """Note the signals from now on; each ends the wait of a turn."""
+        for number in _HANDLED:
+            signal.signal(number, self._noted)
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(-1)
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
-    def turn(self, seconds: float) -> None:
-        """Wait until something happens or the time is up, and react to it."""
-        for key, _ in self._selector.select(seconds):
+    def turn(self) -> None:
+        """Wait until something happens, but not long, and react to it."""
+        now = time.monotonic()
+        ends = [child.kill_at - now for child in self.children.values() if child.kill_at]
+        for key, _ in self._selector.select(max(0.01, min([_LOOK_SECONDS, *ends]))):
             key.data()
+        now = time.monotonic()
+        for pid, child in list(self.children.items()):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                del self.children[pid]
+                self.died(child, os.waitstatus_to_exitcode(status), left=kill_session(pid))
+            elif child.kill_at and now >= child.kill_at:
+                kill_session(pid)
 
     def take(self, connection: socket.socket) -> Talk:
         """Hear what is said on a connection."""
@@ -125,19 +146,57 @@ class Loop:
         self.watch(connection.fileno(), functools.partial(self._hear, talk))
         return talk
 
-    def drop(self, talk: Talk) -> None:
+    def drop(self, talk: Any) -> None:
         """End a connection, if it has not ended."""
         if talk in self.talks:
             self.talks.remove(talk)
             self.unwatch(talk.connection.fileno())
             for number in talk.lines.descriptors:
                 os.close(number)
+            talk.lines.descriptors.clear()
             talk.connection.close()
 
-    def release(self) -> None:
+    def fork(self, child: Any, become: Callable[[], Any], death: int) -> int:
+        """Fork a child in a session of its own, which does something and ends.
+
+        Args:
+            child: what stands for it here.
+            become: what it does.
+            death: the signal that it is sent when this process dies.
+
+        Raises:
+            OSError: there can be no further process.
+        """
+        parent = os.getpid()
+        # A signal that follows at once must find the child's handlers, not ours.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become(become, parent, death)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+        self.children[pid] = child
+        return pid
+
+    def _become(self, become: Callable[[], Any], parent: int, death: int) -> NoReturn:
+        status = 70
+        try:
+            os.setsid()
+            die_with(parent, death)
+            self._release()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+            become()
+            status = 0
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(status)
+
+    def _release(self) -> None:
         """Have nothing of this any more, in a child that goes its own way."""
         signal.set_wakeup_fd(-1)
-        for number in HANDLED:
+        for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
         # Closed here, or else by objects that are found to be garbage when other files have
         # the same numbers.
@@ -168,22 +227,24 @@ class Loop:
         else:
             connection.close()
 
-    def _hear(self, talk: Talk) -> None:
+    def _hear(self, talk: Any) -> None:
         if talk not in self.talks:
             return
         try:
             messages = talk.lines.read()
         except BlockingIOError:
             return
-        except (OSError, wire.Nonsense):
+        except OSError:
             messages, talk.lines.ended = [], True
         for message in messages:
-            self.heard(talk, message)
+            if talk in self.talks:
+                self.heard(talk, message)
         if talk.lines.ended and talk in self.talks:
             self.ended(talk)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from others that have had its path; None if there is none."""
     try:
         found = os.stat(path)
     except OSError:

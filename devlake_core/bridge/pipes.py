@@ -20,6 +20,7 @@ import re
 import select
 import time
 
+from . import first
 from .call import seconds_of
 
 CHUNK = 4096
@@ -36,6 +37,7 @@ _LOG_QUEUE = 1 << 20
 _LOG_PATIENCE = 5.0
 _BURST, _RATE = 20, 5.0
 _CLOSING = 5.0
+_POISON = b'{"current":"cancelled"}'
 _SETTLE, _SETTLE_CANCELLED = 0.2, 0.05
 
 # Colours and cursor movements; then every other control character but the tab.
@@ -203,13 +205,14 @@ class HostPipes:
             self.results.lose()
         return read
 
-    def close(self, poison: bytes = b"", *, hurry: bool = False) -> None:
+    def close(self, *, hurry: bool = False) -> None:
         """Write what is left, in the order that the host survives, and wait until it was read.
 
         Args:
-            poison: a last line of results that makes the host fail.
             hurry: not to wait long for a host that may read no more.
         """
+        # However it ended: a host that has cancelled a subtask takes it for done without this.
+        poison = _POISON if self._streaming and first.caught else b""
         short = min(_CLOSING, self.patience)
         patience = short if hurry else self.patience
         self.tick(last=True)

@@ -105,12 +105,12 @@ class _Held(HostPipes):
         """Write nothing yet."""
         return not self._open or super().flush()
 
-    def close(self, poison: bytes = b"", *, hurry: bool = False) -> None:
+    def close(self, *, hurry: bool = False) -> None:
         """Pass nothing on yet."""
         if self._open:
             for line in self._held:
                 super().result(line)
-            super().close(poison, hurry=hurry)
+            super().close(hurry=hurry)
 
     def forget(self) -> str:
         """Forget the answer, and return the first line of its error text."""

@@ -8,12 +8,13 @@ or in a call hurts nobody but its keeper or its worker.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import logging
 import os
+import re
 import signal
-import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,12 @@ from devlake_core import forking
 
 from . import place, wire
 from .call import seconds_of
-from .loading import Child, keep, preload, unfit
+from .loading import LOAD_SECONDS, Child, keep, preload, unfit
 from .loop import Loop, Talk, listen
-from .process import die_with, hide
+from .process import hide, kill_session
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    import socket
 
     from devlake_core.plugin.manager import Host
 
@@ -38,11 +39,12 @@ IDLE_SECONDS = 600.0
 
 _AFTER_THE_LAST = 1.5
 _LOOK_SECONDS = 10.0
-_LOAD_SECONDS = 40.0
 _PAUSE_SECONDS = 60.0
 _DEATHS = 3
 _STOP_SECONDS = 7.0
-_ASK_SECONDS = 0.05
+_DEAD_SECONDS = 60.0
+_LOCK = "service.lock"
+_FOLDER = re.compile("[0-9a-f]{16}")
 
 
 class Service(Loop):
@@ -60,12 +62,11 @@ class Service(Loop):
         self._manifest, self._folder, self._host, self._lock = manifest, folder, host, lock
         self._idle = seconds_of("DEVLAKE_IDLE_SECONDS", IDLE_SECONDS)
         self._look = min(self._idle, _LOOK_SECONDS)
-        self._children: dict[str, Child] = {}
         self._deaths: dict[str, list[float]] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._born = self._busy = self._looked = time.monotonic()
-        self._stale = self._retiring = False
-        self._kill_at = 0.0
+        self._stale = False
+        self._ending = 0
 
     def serve(self, listener: socket.socket, plugin: str = "") -> None:
         """Serve until there is nothing to do any more.
@@ -75,15 +76,14 @@ class Service(Loop):
             plugin: the one to load at once.
         """
         self.listen(listener, place.socket_of(self._folder))
-        with self.woken():
-            if plugin:
-                self._load(plugin)
-            while self._children or not self._retiring:
-                self.turn(0.5)
-                self._reap()
-                self._look_after(time.monotonic())
-            # Not before: one that finishes its calls can still be asked, and stopped.
-            self.deafen()
+        self.wake_on_signals()
+        if plugin:
+            self._load(plugin)
+        while self.children or not self._ending:
+            self.turn()
+            self._look_after(time.monotonic())
+        # Not before: one that finishes its calls can still be asked, and stopped.
+        self.deafen()
 
     def heard(self, talk: Talk, message: dict[str, Any]) -> None:
         """Do what a message asks for."""
@@ -94,145 +94,106 @@ class Service(Loop):
         elif do == "status":
             answer = self._status()
         elif do == "retire":
-            self._retire()
+            self._end(signal.SIGTERM)
         elif do == "stop":
-            self._stop()
+            self._end(signal.SIGINT)
         else:
             answer["ok"] = False
         talk.say(wire.encode(answer))
 
+    def died(self, child: Child, status: int, *, left: bool) -> None:
+        """Note the end of a keeper; what its plugin started when it was imported ended with it."""
+        self.unwatch(child.pipe)
+        while child.read():
+            pass
+        os.close(child.pipe)
+        now = time.monotonic()
+        if child.state == "unfit":
+            self._refuse(child.plugin, child.reason)
+        elif child.state == "loading" and not self._ending:
+            late = child.kill_at is not None and now >= child.kill_at
+            reason = f"its import did not end within {LOAD_SECONDS:g} s"
+            self._refuse(
+                child.plugin, reason if late else f"it died when it was imported ({status})"
+            )
+        elif status:
+            deaths = self._deaths.setdefault(child.plugin, [])
+            deaths[:] = [*(then for then in deaths if now - then < _PAUSE_SECONDS), now]
+            if len(deaths) >= _DEATHS:
+                self._refuse(child.plugin, f"its keeper died {_DEATHS} times within a minute")
+
     def _look_after(self, now: float) -> None:
-        """End what takes too long, and this service when its time has come."""
-        for child in self._children.values():
-            if child.state == "loading" and now - child.began > _LOAD_SECONDS:
-                child.reason = f"its import did not end within {_LOAD_SECONDS:g} s"
-                os.kill(child.pid, signal.SIGKILL)
-        if self._children:
+        """End this service when its time has come."""
+        if self.children:
             self._busy = now
         if now - self._looked > self._look:
             self._looked = now
             self._stale = self._manifest.is_stale() or not self.can_be_found()
         if self.signal:
-            self._stop()
+            self._end(signal.SIGINT)
         elif self._stale or now - self._busy > _AFTER_THE_LAST * self._idle:
-            self._retire()
-        if self._kill_at and now > self._kill_at:
-            for child in self._children.values():
-                os.kill(child.pid, signal.SIGKILL)
+            self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        """Load nothing more; let keepers finish their calls (SIGTERM) or end them (SIGINT)."""
+        if self._ending in {number, signal.SIGINT}:
+            return
+        self._ending = number
+        for child in self.children.values():
+            os.kill(child.pid, number)
+            if number == signal.SIGINT:
+                child.kill_at = time.monotonic() + _STOP_SECONDS
 
     def _load(self, plugin: str) -> None:
         """Fork a keeper for a plugin, unless there is one, or none that works."""
         self._busy = now = time.monotonic()
-        refused, _ = self._refused.get(plugin, (0.0, ""))
         known = plugin in self._manifest.plugins
-        if plugin in self._children or self._retiring or not known or now < refused:
+        refused, _ = self._refused.get(plugin, (0.0, ""))
+        there = [child for child in self.children.values() if child.plugin == plugin]
+        if self._ending or not known or now < refused:
             return
-        self._deaths[plugin] = [t for t in self._deaths.get(plugin, []) if now - t < _PAUSE_SECONDS]
-        if len(self._deaths[plugin]) >= _DEATHS:
-            self._refuse(plugin, f"its keeper died {_DEATHS} times within a minute")
+        if any(child.state != "retiring" for child in there):
             return
         reader, writer = os.pipe()
-        service = os.getpid()
+        child = Child(plugin, self._folder, reader)
         try:
-            pid = os.fork()
+            keep = functools.partial(self._keep, plugin, reader, writer)
+            # A keeper without a service cannot be asked for its status, nor be stopped.
+            child.pid = self.fork(child, keep, signal.SIGTERM)
         except OSError as error:
             os.close(reader)
-            os.close(writer)
             self._refuse(plugin, f"no process can be started for it: {error.strerror}")
-            return
-        if pid == 0:
-            os.close(reader)
-            self._become_keeper(service, plugin, writer)
-        os.close(writer)
-        child = self._children[plugin] = Child(plugin, pid, reader)
-        self.watch(reader, functools.partial(self._reported, child))
+        else:
+            self.watch(reader, functools.partial(self._reported, child))
+        finally:
+            os.close(writer)
 
     def _refuse(self, plugin: str, reason: str) -> None:
         log.warning("%s runs cold for a while: %s", plugin, reason)
         self._refused[plugin] = (time.monotonic() + _PAUSE_SECONDS, reason)
 
-    def _become_keeper(self, service: int, plugin: str, report: int) -> NoReturn:
-        status = 70
-        try:
-            # A keeper without a service cannot be asked for its status, nor be stopped.
-            die_with(service, signal.SIGTERM)
-            self.release()
-            # A keeper may outlive a service that was killed, and must not be in the next one's way.
-            for number in (self._lock, *(child.pipe for child in self._children.values())):
-                os.close(number)
-            keep(plugin, self._manifest, self._folder, self._host, report, self._idle)
-            status = 0
-        except BaseException:
-            log.exception("the keeper of %s ended", plugin)
-        finally:
-            os._exit(status)
+    def _keep(self, plugin: str, reader: int, report: int) -> None:
+        service = os.getppid()
+        # A keeper may outlive a service that was killed, and must not be in the next one's way.
+        for number in (self._lock, reader, *(child.pipe for child in self.children.values())):
+            os.close(number)
+        keep(plugin, self._manifest, self._folder, self._host, report, self._idle)
+        if os.getppid() != service:
+            # Nobody ends what the plugin started when it was imported.
+            kill_session(os.getpid())
 
     def _reported(self, child: Child) -> None:
         if not child.read():
             self.unwatch(child.pipe)
 
-    def _reap(self) -> None:
-        for child in list(self._children.values()):
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if not pid:
-                continue
-            self.unwatch(child.pipe)
-            while child.read():
-                pass
-            os.close(child.pipe)
-            del self._children[child.plugin]
-            if child.state == "unfit":
-                self._refuse(child.plugin, child.reason)
-            elif child.state == "loading" and not self._retiring:
-                how = os.waitstatus_to_exitcode(status)
-                self._refuse(child.plugin, child.reason or f"it died when it was imported ({how})")
-            elif status:
-                self._deaths.setdefault(child.plugin, []).append(time.monotonic())
-
-    def _retire(self) -> None:
-        """Take no further call, and end when those that run have ended."""
-        if not self._retiring:
-            self._retiring = True
-            for child in self._children.values():
-                os.kill(child.pid, signal.SIGTERM)
-
-    def _stop(self) -> None:
-        """End the calls that run, and end."""
-        self.signal = 0
-        if not self._kill_at:
-            self._kill_at = time.monotonic() + _STOP_SECONDS
-            self._retiring = True
-            # One that retires has no socket any more, and hears this all the same.
-            for child in self._children.values():
-                os.kill(child.pid, signal.SIGINT)
-
-    def _ask(self, child: Child) -> dict[str, Any]:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(_ASK_SECONDS)
-            try:
-                connection.connect(place.socket_of(self._folder, child.plugin))
-                wire.send(connection, {"do": "status"})
-                found = wire.Lines(connection).read()
-            except (OSError, wire.Nonsense):
-                return {}
-            return found[0] if found else {}
-
     def _status(self) -> dict[str, Any]:
         now = time.monotonic()
-        plugins = [
-            {
-                "name": child.plugin,
-                "pid": child.pid,
-                "state": child.state,
-                "reason": child.reason,
-                **(self._ask(child) if child.state == "ready" else {}),
-            }
-            for child in self._children.values()
-        ]
+        plugins = [child.status() for child in self.children.values()]
+        kept = {item["name"] for item in plugins}
         plugins += [
             {"name": name, "pid": 0, "state": "cold", "reason": reason}
             for name, (until, reason) in self._refused.items()
-            if now < until and name not in self._children
+            if now < until and name not in kept
         ]
         return {
             "pid": os.getpid(),
@@ -240,9 +201,41 @@ class Service(Loop):
             "key": self._manifest.key,
             "folder": self._manifest.folder,
             "stale": self._stale,
-            "retiring": self._retiring,
-            "plugins": sorted(plugins, key=lambda item: str(item["name"])),
+            "retiring": bool(self._ending),
+            "plugins": sorted(plugins, key=lambda it: (it["name"], it["state"] == "retiring")),
         }
+
+
+def sweep(own: str) -> None:
+    """Remove the folders of services that are no more: each installation had one of its own.
+
+    Args:
+        own: the folder of this service.
+    """
+    root = os.path.dirname(own)
+    for name in os.listdir(root):
+        folder = os.path.join(root, name)
+        if folder == own or not _FOLDER.fullmatch(name) or not place.is_private(folder):
+            continue
+        # Used by others meanwhile, or not ours to remove: then it stays.
+        with contextlib.suppress(OSError):
+            _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    names = sorted(os.listdir(folder), key=lambda name: name == _LOCK)
+    times = [os.stat(os.path.join(folder, name)).st_mtime for name in ("", *names)]
+    if time.time() - max(times) < _DEAD_SECONDS:
+        return  # a call may have made it a moment ago, for a service that is starting
+    lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Whoever starts there meanwhile takes us for a service that runs.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for name in dict.fromkeys([*names, _LOCK]):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+    finally:
+        os.close(lock)
 
 
 def serve(directory: str, plugin: str = "") -> int:
@@ -261,7 +254,7 @@ def serve(directory: str, plugin: str = "") -> int:
     if not place.is_private(folder, make=True):
         log.error("%s is not a private folder of this user, or its path is too long", folder)
         return 75
-    lock = os.open(os.path.join(folder, "service.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -277,6 +270,7 @@ def serve(directory: str, plugin: str = "") -> int:
         log.error("all calls run cold: %s", problem or "what is installed is changing")
         return 75
     log.info("serves %s, %s", manifest.folder, ", ".join(manifest.plugins))
+    sweep(folder)
     service = Service(manifest, folder, host, lock)
     service.serve(listen(place.socket_of(folder)), plugin)
     log.info("ends")

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .place import Manifest
 
-CONNECT_SECONDS = 0.05
-ACCEPT_SECONDS = 1.0
+READY_SECONDS = 1.0
 _AGAIN_SECONDS = 10.0
 _LARGEST_LOG = 1 << 20
 _MODULES = ("-P", "-m")  # -P: the folder that the caller is in is no place to import from
@@ -168,60 +167,35 @@ def _wanted() -> bool:
     return choice == "1" or (choice != "0" and sys.platform == "linux")
 
 
-def dial(path: str) -> Any:
-    """Return a connection to a socket of our own user, or None.
-
-    Args:
-        path: the socket's; the folder that it is in must be private.
-    """
-    if not place.is_private(os.path.dirname(path)):
-        return None
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    connection.settimeout(CONNECT_SECONDS)
-    try:
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        return None
-    # We are about to hand over secrets.
-    if not wire.same_user(connection, os.geteuid()):
-        connection.close()
-        return None
-    connection.settimeout(None)
-    return connection
-
-
 def _warm(call: Call, folder: str) -> Link | None:
-    connection = dial(place.socket_of(folder, call.plugin))
-    if connection is None:
-        return None
+    """Give a call to the plugin's keeper; None if it has not got all of it, so never begins it."""
+    connection = None
     try:
-        connection.settimeout(ACCEPT_SECONDS)
-        link = _give(call, connection, _Pipes())
+        connection = wire.dial(place.socket_of(folder, call.plugin))
+        connection.settimeout(READY_SECONDS)
+        if connection.recv(1) == wire.READY:
+            link = _give(call, connection, _Pipes())
+            connection.settimeout(None)
+            return link
     except OSError:
+        # It is gone, or hangs.
+        pass
+    if connection is not None:
         connection.close()
-        return None
-    try:
-        accepted = connection.recv(1) == wire.ACCEPTED
-        connection.settimeout(None)
-    except OSError:
-        accepted = False
-    if not accepted:
-        # Not begun: a keeper looks whether we are still here before it forks.
-        link.close()
-        return None
-    return link
+    return None
 
 
 def _ask_for(plugin: str, folder: str, manifest: Manifest) -> None:
     """Have the plugin loaded for the next call; nothing that fails here is our call's concern."""
     try:
-        connection = dial(place.socket_of(folder))
-        if connection is not None:
+        try:
+            connection = wire.dial(place.socket_of(folder))
+        except OSError:
+            if place.is_private(folder, make=True):
+                _start_service(plugin, folder, manifest)
+        else:
             wire.send(connection, {"do": "load", "plugin": plugin})
             connection.close()
-        elif place.is_private(folder, make=True):
-            _start_service(plugin, folder, manifest)
     except OSError:
         return
 

@@ -14,7 +14,7 @@ import select
 import signal
 import time
 
-from . import wire
+from . import first, wire
 from .call import seconds_of
 from .pipes import LONGEST_LOG, HostPipes
 
@@ -37,10 +37,9 @@ SILENT_SECONDS = 1800.0
 GRACE_SECONDS = 5.0
 
 _UNREAD = "the host does not read what it asked for"
-_POISON = b'{"current":"cancelled"}'
+_LONGEST_QUOTE = 80
 _BACKLOG = 1 << 20
 _REST_SECONDS = 5.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def run(call: Call, link: Link, pipes: HostPipes | None = None) -> int:
@@ -55,8 +54,8 @@ class Supervisor:
     def __init__(self, call: Call, pipes: HostPipes) -> None:
         self.call, self.pipes = call, pipes
         self.grace = seconds_of("DEVLAKE_GRACE_SECONDS", GRACE_SECONDS)
-        self.why = ""
         self.status = 0
+        self._verdict: tuple[int, str, str] | None = None
         self._secrets: list[bytes] = []
         self._declared: int | None = None
         self._ended: dict[str, Any] | None = None
@@ -66,11 +65,10 @@ class Supervisor:
 
     def run(self, link: Link) -> int:
         """Supervise the call and return its exit status."""
-        wake, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._link, self._lines = link, wire.Lines(link.connection)
+        wake, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
         self._poll = select.poll()
-        before = {number: signal.signal(number, _noted) for number in _SIGNALS}
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         for number in (wake, link.connection.fileno(), link.out, link.log):
             self._poll.register(number, select.POLLIN)
         try:
@@ -78,13 +76,9 @@ class Supervisor:
                 self._turn(wake)
             self._read_rest()
             self._conclude()
-            poison = _POISON if self.call.is_subtask and self.why == "cancel" else b""
-            # A signal that comes now must not keep the host from reading this.
-            self.pipes.close(poison, hurry=bool(self.why))
+            self.pipes.close(hurry=self._verdict is not None)
         finally:
             signal.set_wakeup_fd(-1)
-            for number, handler in before.items():
-                signal.signal(number, handler)
             link.close()
         return self.status
 
@@ -112,18 +106,18 @@ class Supervisor:
         if link.connection.fileno() in events:
             self._hear()
         if wake in events:
-            number = os.read(wake, 64)[0]
-            self._cancel("cancel", 128 + number)
+            os.read(wake, 64)
         self.pipes.tick()
-        if self.pipes.gone():
-            self._cancel("host", 74)
-        elif self.pipes.results.blocked() > self.pipes.patience:
-            self._cancel("unread", 74)
+        if first.caught:
+            self._stop(128 + first.caught[0], "stopped by the host")
+        elif self.pipes.gone() or self.pipes.results.blocked() > self.pipes.patience:
+            self._stop(74, _UNREAD)
         elif self._overdue(now):
-            self._cancel("deadline", 124)
-        elif self._give_up and now > self._give_up:
+            hint = "set DEVLAKE_SILENT_SECONDS (subtasks) or DEVLAKE_CALL_SECONDS for more"
+            self._stop(124, "nothing came from it for too long, so it was stopped", hint)
+        if self._give_up and now > self._give_up:
             # The keeper did not end it: it is stopped itself, or gone.
-            self._ended = {"exit": self.status, "signal": 0}
+            self._ended = {"lost": True}
             link.kill()
 
     def _watch_pipes(self) -> None:
@@ -142,25 +136,25 @@ class Supervisor:
         limit = seconds_of("DEVLAKE_CALL_SECONDS", SECONDS.get(self.call.method, 300.0))
         return now - self._began > limit
 
-    def _cancel(self, why: str, status: int) -> None:
-        if self.why:
+    def _stop(self, status: int, message: str, hint: str = "") -> None:
+        """Have the worker ended, for a reason that decides what the call comes to."""
+        if self._verdict is not None:
             return
-        self.why, self.status = why, status
+        self._verdict = status, message, hint
         self._give_up = time.monotonic() + self.grace + 1.0
         try:
             wire.send(self._link.connection, {"cancel": self.grace})
         except OSError:
-            self._ended = {"exit": status, "signal": 0}
+            self._ended = self._ended or {"lost": True}
 
     def _hear(self) -> None:
         try:
             messages = self._lines.read()
-        except (OSError, wire.Nonsense):
+        except OSError:
             messages = []
             self._lines.ended = True
         for message in messages:
-            if "exit" in message:
-                self._ended = message
+            self._ended = message
         if self._lines.ended and self._ended is None:
             self._ended = {"lost": True}
 
@@ -177,9 +171,17 @@ class Supervisor:
             return
         *lines, rest = tail.split(b"\n")
         self._tails[which] = rest
-        take = self._take if which == "out" else self._print
         for line in lines:
-            take(bytes(line))
+            if which == "log":
+                self._print(bytes(line))
+                continue
+            try:
+                self._take(bytes(line))
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                # Something of the plugin's has found the worker's own pipe.
+                shown = line[:_LONGEST_QUOTE].decode("utf-8", "replace")
+                hint = "a plugin must write to no descriptor of others: tell its author"
+                self._stop(1, f"it said {shown!r}, which is nothing that a worker says", hint)
 
     def _read_rest(self) -> None:
         """Read what the worker left in its pipes; what it started may hold them open a while."""
@@ -215,6 +217,9 @@ class Supervisor:
             self._secrets = [item.encode("utf-8", "surrogatepass") for item in json.loads(text)]
         elif kind == b"X":
             self._declared = int(text)
+        elif kind != b"K":
+            unknown = f"no kind of line: {kind!r}"
+            raise ValueError(unknown)
 
     def _print(self, line: bytes) -> None:
         if line.strip():
@@ -227,53 +232,45 @@ class Supervisor:
 
     def _conclude(self) -> None:
         """Find out how the call ended, and say so where nobody else did."""
-        ended, call = self._ended or {}, self.call
-        what = str(call)
+        ended = self._ended or {}
         if ended.get("left"):
             self.pipes.log(b"what the plugin had started and left running was ended")
-        if self.why:
-            self._say_why(what)
-        elif ended.get("lost"):
+        if self._verdict:
+            if self._verdict[1] == _UNREAD:
+                # What is left of the results is not waited for again.
+                self.pipes.results.lose()
+            self._fail(*self._verdict)
+        elif "refused" in ended:
+            hint = "try again; see how many processes this user may have"
+            self._fail(75, f"no process can be started for it: {ended['refused']}", hint)
+        elif "exit" not in ended:
             hint = "see the log of this call, and `devlake serve logs`"
-            self._fail(70, f"{what}: the process that ran it was ended", hint)
+            self._fail(70, "the process that ran it was ended", hint)
         elif ended["signal"]:
             number = ended["signal"]
             killed = number == signal.SIGKILL
             why = "killed, probably out of memory" if killed else "it crashed"
             self._fail(
                 128 + number,
-                f"{what}: its process died of {_name_of(number)}: {why}",
+                f"its process died of {_name_of(number)}: {why}",
                 "what was committed stays; the next run goes on from there",
             )
         elif self._declared is None:
             code = ended["exit"]
             self._fail(
                 code or 1,
-                f"{what}: it exited without completing (status {code})",
-                f"a plugin must not end the process: tell the author of {call.plugin}",
+                f"it exited without completing (status {code})",
+                f"a plugin must not end the process: tell the author of {self.call.plugin}",
             )
         else:
             self.status = self._declared
             if not self.status and not self.pipes.flush():
-                self._fail(74, f"{what}: {_UNREAD}", "")
+                self._fail(74, _UNREAD)
 
-    def _say_why(self, what: str) -> None:
-        if self.why == "cancel":
-            self._fail(self.status, f"{what}: stopped by the host", "")
-        elif self.why == "deadline":
-            self._fail(
-                124,
-                f"{what}: nothing came from it for too long, so it was stopped",
-                "set DEVLAKE_SILENT_SECONDS (subtasks) or DEVLAKE_CALL_SECONDS for more",
-            )
-        else:
-            # What is left of the results is not waited for again.
-            self.pipes.results.lose()
-            self._fail(74, f"{what}: {_UNREAD}", "")
-
-    def _fail(self, status: int, message: str, hint: str) -> None:
+    def _fail(self, status: int, message: str, hint: str = "") -> None:
         self.status = status
-        self.pipes.error(self._redacted(message.encode("utf-8", "replace")))
+        text = f"{self.call}: {message}".encode("utf-8", "replace")
+        self.pipes.error(self._redacted(text))
         if hint:
             self.pipes.error(hint.encode())
 
@@ -283,7 +280,3 @@ def _name_of(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"  # of those for real time most have no name
-
-
-def _noted(_number: int, _frame: Any) -> None:
-    """Do nothing: the number is in the wake-up pipe already."""

@@ -3,12 +3,14 @@
 Both ends are one build, for the key of what is installed is in the socket's path; so there are
 no versions to negotiate. A line ends with a newline and has at most ``LIMIT`` bytes.
 
-``{"do": "call", …}`` with the write ends of two pipes asks a keeper for a call. It answers with
-``ACCEPTED`` once the worker runs, and at the end with ``{"exit": status, "signal": number,
-"left": whether other processes of the worker had to be ended}``. ``{"cancel": seconds}`` or the
-end of the connection asks it to stop the worker, and to kill it after those seconds. To the
-service and to keepers in it can also be said ``{"do": "status"}`` (answered in one line), to the
-service ``{"do": "stop"}`` (end), ``{"do": "retire"}`` (finish, then end) and
+A keeper says ``READY`` to whoever connects. Then it does what it is asked, even if it retires
+meanwhile: so a call that was sent whole is begun nowhere else, and one that was not is not begun.
+``{"do": "call", …}`` with the write ends of two pipes asks for a call. It is answered at the end:
+``{"exit": status, "signal": number, "left": whether other processes of the worker had to be
+ended}``, or ``{"refused": why}`` if there can be no process. ``{"cancel": seconds}`` or the end of
+the connection asks to stop the worker, and to kill it after those seconds. To the service and to
+keepers in it can also be said ``{"do": "status"}`` (answered in one line), to the service
+``{"do": "stop"}`` (end), ``{"do": "retire"}`` (finish, then end) and
 ``{"do": "load", "plugin": name}``.
 """
 
@@ -16,7 +18,10 @@ from __future__ import annotations
 
 import _socket
 import json
+import os
 import sys
+
+from . import place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +29,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 LIMIT = 16 << 20
-ACCEPTED = b"\n"
-"""The empty line that says that a call has begun: from here on it is not begun elsewhere."""
+READY = b"\n"
+"""The empty line with which a keeper greets."""
 
+CONNECT_SECONDS = 0.05
 _INT = 4
 
 
-class Nonsense(Exception):
+class Nonsense(ConnectionError):
     """Say that the other end does not speak this protocol."""
 
 
@@ -68,6 +74,53 @@ def send(connection: Any, message: dict[str, Any], descriptors: Sequence[int] = 
         data = data[connection.sendmsg([data], rights) :]
     if data:
         connection.sendall(data)
+
+
+def dial(path: str) -> Any:
+    """Return a connection to a socket of our own user.
+
+    Args:
+        path: the socket's; the folder that it is in must be private.
+
+    Raises:
+        OSError: nobody listens there, or somebody to whom we say nothing.
+    """
+    if not place.is_private(os.path.dirname(path)):
+        text = "others can write there, or it is another user's"
+        raise PermissionError(text)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT_SECONDS)
+        connection.connect(path)
+        # We are about to hand over secrets.
+        if not same_user(connection, os.geteuid()):
+            text = "another user's process listens there"
+            raise PermissionError(text)
+    except OSError:
+        connection.close()
+        raise
+    connection.settimeout(None)
+    return connection
+
+
+def ask(path: str, message: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Say something to who listens at a socket, and return the answer.
+
+    Raises:
+        OSError: nobody listens there, or there is no answer.
+    """
+    connection = dial(path)
+    try:
+        connection.settimeout(seconds)
+        send(connection, message)
+        lines = Lines(connection)
+        while not lines.ended:
+            for answer in lines.read():
+                return answer
+    finally:
+        connection.close()
+    text = "it ended without an answer"
+    raise ConnectionError(text)
 
 
 class Lines:

@@ -174,13 +174,11 @@ def _loaded(request: dict[str, Any]) -> tuple[Host, Exception | None]:
 
 
 def _settle(request: dict[str, Any], out: int, log: int) -> tuple[int, dict[str, str]]:
-    """Be a process of its own, in the caller's environment, with nothing of others open.
+    """Be in the caller's environment, with nothing of others open.
 
     Returns:
         The pipe to the supervisor, and the variables that are kept from plugins.
     """
-    if os.getsid(0) != os.getpid():
-        os.setsid()
     os.dup2(log, 1)
     os.dup2(log, 2)
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import debug_option, json_option, plugin_argument
 from .output import write, write_json, write_table
+from .session import is_path
 
 if TYPE_CHECKING:
     from devlake_core.bridge.report import Report
@@ -78,17 +81,24 @@ def _show(report: Report) -> None:
 @plugin_argument
 @click.argument("method")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT]…", type=click.UNPROCESSED)
-@debug_option
+@json_option
 @click.pass_obj
 def call_command(session: Any, plugin: str, method: str, arguments: tuple[str, ...]) -> int:
     """Answer one call as the server makes it: each ARGUMENT is a JSON text.
 
-    Results go to descriptor 3 if it is a pipe, and logs to stdout; else results go to stdout and
-    logs to stderr.
+    PLUGIN is a name, or the path of a main.py. Results go to descriptor 3 if it is a pipe, and
+    logs to stdout; else results go to stdout and logs to stderr. Results are the JSON that the
+    server reads, with `--json` or without.
     """
+    from devlake_core.bridge import first
     from devlake_core.bridge.command import call
 
-    # No plugin is imported in this process; the call is given them as a server's would be.
+    first.begin()
+    path = ""
+    if is_path(plugin):
+        # Results go to stdout, and what a plugin prints is none.
+        with redirect_stdout(sys.stderr):
+            path, plugin = os.path.abspath(plugin), session.load(plugin).name
     os.environ.update(session.server_variables())
-    status: int = call(plugin, method, list(arguments))
+    status: int = call(plugin, method, list(arguments), path)
     return status

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from devlake_core.errors import ConfigError, ProtocolError
+from devlake_core.errors import ConfigError
 
 from .options import debug_option, json_option
 from .output import write, write_json, write_table
@@ -112,39 +111,12 @@ def _ask(folder: str, do: str) -> _Service:
     """Send one request to a service and wait for its answer."""
     from devlake_core.bridge import place, wire
 
-    service = _Service(folder)
-    if not place.is_private(folder):
-        service.problem = "others can write there, or it is another user's: it is not asked"
-        return service
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_SECONDS)
-        try:
-            connection.connect(place.socket_of(folder))
-        except (FileNotFoundError, ConnectionRefusedError):
-            return service
-        except OSError as error:
-            service.problem = f"it cannot be asked: {error}"
-            return service
-        try:
-            service.answer = _answer(connection, do)
-        except (OSError, wire.Nonsense, ProtocolError) as error:
-            service.problem = f"it did not answer: {error}"
-    return service
-
-
-def _answer(connection: socket.socket, do: str) -> dict[str, Any]:
-    from devlake_core.bridge import wire
-
-    if not wire.same_user(connection, os.geteuid()):
-        message = "another user's process listens there"
-        raise ProtocolError(message)
-    wire.send(connection, {"do": do})
-    lines = wire.Lines(connection)
-    while not lines.ended:
-        for answer in lines.read():
-            return answer
-    message = "it ended without an answer"
-    raise ProtocolError(message)
+    try:
+        return _Service(folder, wire.ask(place.socket_of(folder), {"do": do}, _SECONDS))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return _Service(folder)
+    except OSError as error:
+        return _Service(folder, problem=f"it was not asked, or did not answer: {error}")
 
 
 @command.command("status")
@@ -236,15 +208,17 @@ def stop_command(session: Any) -> int:
 @json_option
 @click.pass_obj
 def logs_command(session: Any, lines: int) -> int:
-    """Print what the services logged."""
+    """Print what the services that run logged; if none runs, what the last one did."""
     from devlake_core.bridge.place import is_private
 
+    paths = {folder: os.path.join(folder, "service.log") for folder in _services()}
+    logs = [folder for folder in paths if is_private(folder) and os.path.isfile(paths[folder])]
+    logs.sort(key=lambda folder: os.path.getmtime(paths[folder]))
+    running = [folder for folder in logs if _ask(folder, "status").answer is not None]
     found = {}
-    for folder in _services():
-        path = os.path.join(folder, "service.log")
-        if is_private(folder) and os.path.isfile(path):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found[path] = file.read().splitlines()[-lines:]
+    for folder in running or logs[-1:]:
+        with open(paths[folder], encoding="utf-8", errors="replace") as file:
+            found[paths[folder]] = file.read().splitlines()[-lines:]
     if session.json:
         write_json(found)
         return 0

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.bridge import wire
-from devlake_core.bridge.start import dial
 from tests.bridge.shims import CONFIG
 
 if TYPE_CHECKING:
@@ -123,9 +122,7 @@ def socket_of(shims: Shims, plugin: str = "") -> Path:
 
 def reach(path: Path) -> socket.socket:
     """Return a connection to a keeper or service."""
-    talk = dial(str(path))
-    assert talk is not None, f"nobody listens at {path}"
-    connection = socket.socket(fileno=talk.detach())
+    connection = socket.socket(fileno=wire.dial(str(path)).detach())
     connection.settimeout(30)
     return connection
 
@@ -138,10 +135,7 @@ def start_anew(shims: Shims) -> None:
 
 def ask(path: Path, message: dict[str, Any]) -> dict[str, Any]:
     """Say something to a keeper or service, and return its answer."""
-    with reach(path) as talk:
-        wire.send(talk, message)
-        (answer,) = wire.Lines(talk).read()
-    return answer
+    return wire.ask(str(path), message, 30)
 
 
 def state_of(shims: Shims, plugin: str) -> dict[str, Any]:
@@ -218,14 +212,21 @@ class Direct:
 
     def call(self, connection: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Make a call, and return how it ended and what the worker said."""
+        with reach(self.path) as talk:
+            assert talk.recv(1) == wire.READY
+            return self.call_on(talk, connection)
+
+    def call_on(
+        self, talk: socket.socket, connection: dict[str, Any]
+    ) -> tuple[dict[str, Any], str]:
+        """Make a call on a connection on which the keeper has greeted."""
         out, out_end = os.pipe()
         log, log_end = os.pipe()
-        with reach(self.path) as talk, open(out, "rb") as said, open(log, "rb"):
+        with open(out, "rb") as said, open(log, "rb"):
             arguments = [json.dumps(CONFIG), json.dumps(connection)]
             wire.send(talk, {**self._request, "arguments": arguments}, (out_end, log_end))
             os.close(out_end)
             os.close(log_end)
-            assert talk.recv(1) == wire.ACCEPTED
             text = said.read().decode()
             (end,) = wire.Lines(talk).read()
         return end, text

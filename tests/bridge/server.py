@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from devlake_core.bridge import wire
-from devlake_core.bridge.start import dial
 from tests.bridge.gohost import Call
 
 if TYPE_CHECKING:
@@ -87,12 +86,9 @@ class Server:
         """Return how many calls the plugin's keeper has had; where it was replaced, both."""
         calls = 0
         for path in self.shims.run.glob("*/unruly.plugin"):
-            talk = dial(str(path))
-            if talk is not None:
-                with closing(talk):
-                    wire.send(talk, {"do": "status"})
-                    (answer,) = wire.Lines(talk).read()
-                calls += int(answer["calls"])
+            # It may have ended.
+            with suppress(OSError):
+                calls += int(wire.ask(str(path), {"do": "status"}, 30)["calls"])
         return calls
 
 

@@ -83,7 +83,7 @@ class Shims:
         found: list[dict[str, Any]] = json.loads(self.devlake("serve", "status", "--json").stdout)
         return found
 
-    def warm(self, plugin: str, seconds: float = 15) -> None:
+    def warm(self, plugin: str, seconds: float = 60) -> None:
         """Call until the plugin's keeper is there."""
         end = time.monotonic() + seconds
         said: Any = ""
@@ -99,7 +99,7 @@ class Shims:
     def stop(self) -> None:
         """End the services."""
         self.devlake("serve", "stop", check=False)
-        end = time.monotonic() + 15
+        end = time.monotonic() + 30
         while list(self.run.glob("*/*.socket")) and time.monotonic() < end:
             time.sleep(0.05)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -170,6 +171,32 @@ def test_g5_a_vandal_is_cancelled_all_the_same(lasting_shims, env, tmp_path):
     assert status == 143
     assert output.startswith("{}\n"), "no heartbeat"
     gone_after(worker, 1)
+
+
+def test_g5_what_is_written_in_the_workers_place_ends_the_call(lasting_shims, env):
+    if not env:
+        lasting_shims.warm("unruly")
+    words = ("unruly", "test-connection", CONFIG, connection("babbles"))
+    how = {**env, "DEVLAKE_GRACE_SECONDS": "1"}
+    status, output, log, errors = lasting_shims.shim(*words, env=how)
+    assert (status, output) == (1, ""), errors
+    assert "unruly test-connection: it said 'junk of ***', which is nothing" in errors
+    assert "CANARY" not in log + errors
+
+
+def test_g5_a_call_that_writes_there_can_be_cancelled(lasting_shims, env, tmp_path):
+    if not env:
+        lasting_shims.warm("unruly")
+    context = task(tmp_path / "lake.db", f"babbles {tmp_path / 'sign'}")
+    how = {**env, "DEVLAKE_GRACE_SECONDS": "20"}
+    call = Running(lasting_shims, "unruly", "collect", CONFIG, context, '"things"', env=how)
+    worker = written(tmp_path / "sign")
+    call.process.terminate()
+    os.kill(worker, signal.SIGKILL)
+    status, output, _, errors = call.end()
+    assert status == 1, errors
+    assert "it said 'junk of ***'" in errors
+    assert output.endswith('{"current":"cancelled"}\n')
 
 
 @pytest.mark.slow

@@ -201,6 +201,19 @@ def tells(_connection, rest):
     )
 
 
+def babbles(_connection, rest):
+    """Write where only the framework writes, then take no notice of being stopped; sign."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 3 and os.readlink(f"/proc/self/fd/{name}").startswith("pipe:"):
+                os.write(int(name), b"junk of CANARY-3f1c9\nP many\nS [1]\n\n")
+        except OSError:
+            continue  # it is closed, or is read from
+    sign(rest)
+    time.sleep(600)
+
+
 def vandal(_connection, rest):
     """Change what a process shares with itself."""
     import json
