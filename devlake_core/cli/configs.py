@@ -13,7 +13,7 @@ from devlake_core.store.catalog import problems_of
 from .options import connection_option, db_option, json_option, plugin_argument
 from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved, add_saved, edit_saved
+from .saved import add_saved, edit_saved, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,9 +81,8 @@ command.add_command(
 def list_(session: Any, plugin: str) -> None:
     """List the saved scope configs."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        found = Saved(store, loaded).configs.shown()
+    with opened(session, loaded) as saved:
+        found = saved.configs.shown()
     if session.json:
         write_json(found)
     elif not found:
@@ -102,9 +101,8 @@ def list_(session: Any, plugin: str) -> None:
 def show(session: Any, plugin: str, name: str) -> None:
     """Show a scope config."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        found = Saved(store, loaded).config_key(name)
+    with opened(session, loaded) as saved:
+        found = saved.config_key(name)
     if session.json:
         write_json({"plugin": plugin, **found})
     else:
@@ -120,9 +118,7 @@ def show(session: Any, plugin: str, name: str) -> None:
 def remove(session: Any, plugin: str, name: str) -> None:
     """Remove a scope config that no scope uses."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        saved = Saved(store, loaded)
+    with opened(session, loaded) as saved:
         key = saved.config_key(name)
         used = saved.scopes.shown(scope_config_id=key["id"])
         if used:

@@ -12,7 +12,7 @@ from devlake_core.plugin.connect import connection_of, try_connection
 from .options import connection_option, db_option, json_option, plugin_argument, plugin_names
 from .output import number_of, write, write_json, write_table
 from .per_plugin import PerPlugin
-from .saved import Saved, add_saved, edit_saved
+from .saved import Saved, add_saved, edit_saved, opened
 from .session import tell
 
 UNREACHABLE, REJECTED, FAILED = 75, 77, 1
@@ -109,9 +109,8 @@ def _chosen(session: Any, names: tuple[str, ...]) -> list[Any]:
 def show(session: Any, plugin: str, name: str | None) -> None:
     """Show a connection, with stars in the place of its secrets."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        found = Saved(store, loaded).connection_key(name)
+    with opened(session, loaded) as saved:
+        found = saved.connection_key(name)
     if session.json:
         write_json({"plugin": plugin, **found})
     else:
@@ -128,9 +127,8 @@ def show(session: Any, plugin: str, name: str | None) -> None:
 def test(session: Any, plugin: str, name: str | None, connection: str | None) -> int:
     """Ask the tool whether a connection works."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        found = Saved(store, loaded).connection(name or connection)
+    with opened(session, loaded) as saved:
+        found = saved.connection(name or connection)
     with session.asking(loaded, found, "test"):
         result = try_connection(loaded, found)
     if session.json:
@@ -160,9 +158,7 @@ def _code(status: int) -> int:
 def remove(session: Any, plugin: str, name: str) -> None:
     """Remove a connection that has no scope."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        saved = Saved(store, loaded)
+    with opened(session, loaded) as saved:
         key = saved.connection_key(name)
         scopes = saved.scopes.shown(connection_id=key["id"])
         if scopes:

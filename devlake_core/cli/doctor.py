@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from devlake_core.errors import ConfigError, DevlakeError
+from devlake_core.errors import DevlakeError
 
+from .finding import Finding, secrets_of
 from .options import db_option, json_option
 from .output import write, write_json
 
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 
 BROKEN = 78
 _MARKS = {"ok": "✓", "note": "·", "warning": "!", "wrong": "✗"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say what was looked at and how it is.
-
-    Attributes:
-        level: ``ok``, ``note``, ``warning`` or ``wrong``.
-        what: what was looked at.
-        text: how it is.
-        hint: what to do.
-    """
-
-    level: Literal["ok", "note", "warning", "wrong"]
-    what: str
-    text: str
-    hint: str = ""
 
 
 @click.command("doctor")
@@ -207,23 +191,3 @@ def _columns(store: Store, plugin: Any) -> Iterator[Finding]:
     if store.dialect == "sqlite":
         level, hint = "note", f"the next run, or `devlake migrate {plugin.name}`, makes it"
     yield Finding(level, f"tables of {plugin.name}", "; ".join(lacks), hint)
-
-
-def secrets_of(store: Store, plugins: list[Any]) -> Iterator[Finding]:
-    """Yield whether the saved connections can be read with this encryption secret."""
-    from .fields import secret_names
-    from .saved import Saved
-
-    there = store.tables()
-    for plugin in plugins:
-        kind = plugin.connection_type
-        if str(kind.__tablename__) not in there or not list(secret_names(kind)):
-            continue
-        saved = Saved(store, plugin).connections
-        try:
-            count = len(saved.rows())
-        except ConfigError as error:
-            yield Finding("wrong", f"connections of {plugin.name}", error.message, error.hint)
-            continue
-        if count:
-            yield Finding("ok", f"connections of {plugin.name}", f"{count} can be read")

@@ -22,7 +22,7 @@ from devlake_core.bridge.sync import describe, of_file
 from devlake_core.errors import DevlakeError
 from devlake_core.plugin.names import folded, server_plugins
 
-from .doctor import Finding, secrets_of
+from .finding import Finding, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,7 +267,7 @@ def _scopes(store: Store, plugin: Plugin) -> Iterator[Finding]:
     from .saved import Saved
 
     saved = Saved(store, plugin)
-    if not saved.exist(store):
+    if not saved.exist():
         return
     counts: Counter[Any] = Counter(row["connection_id"] for row in saved.scopes.shown())
     for connection, count in sorted(counts.items()):

@@ -169,7 +169,7 @@ class _Run:
         return tasks
 
     def _tasks_of(self, store: Store, plugin: Plugin) -> list[Task]:
-        if self._wanted.everything and not Saved(store, plugin).exist(store):
+        if self._wanted.everything and not Saved(store, plugin).exist():
             return []
         self._session.prepare(store, [plugin])
         return Selection(self._session, store, plugin, self._wanted).tasks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from devlake_core.errors import UsageError
@@ -14,7 +15,7 @@ from .options import no_such
 from .output import write, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from devlake_core.model import Connection, ScopeConfig, ToolScope
     from devlake_core.plugin.base import Plugin
@@ -29,7 +30,7 @@ class Saved:
 
     def __init__(self, store: Store, plugin: Plugin) -> None:
         give_tables(plugin)
-        self.plugin = plugin
+        self.store, self.plugin = store, plugin
         name = plugin.name
         self.connections: Catalog[Connection] = Catalog(
             store, plugin.connection_type, f"connection of {name}"
@@ -39,10 +40,10 @@ class Saved:
             store, plugin.scope_config_type, f"config of {name}"
         )
 
-    def exist(self, store: Store) -> bool:
+    def exist(self) -> bool:
         """Return whether the database has the tables of connections and scopes."""
         kinds = (self.plugin.connection_type, self.plugin.tool_scope_type)
-        return {str(kind.__tablename__) for kind in kinds} <= store.tables()
+        return {str(kind.__tablename__) for kind in kinds} <= self.store.tables()
 
     def connection(self, name: str | None) -> Connection:
         """Return a connection by name or id; without a name the only one.
@@ -148,6 +149,23 @@ class Saved:
         no_such("config", name, names, f" of {self.plugin.name}")
 
 
+@contextmanager
+def opened(session: Session, plugin: Plugin, *, make: bool = False) -> Iterator[Saved]:
+    """Open the database in the block, for what is saved of a plugin.
+
+    Args:
+        session: settings of this call.
+        plugin: the plugin.
+        make: whether an SQLite file that is not there is made.
+
+    Raises:
+        SchemaError: a server's database lacks a migration.
+    """
+    with session.store(make=make) as store:
+        session.prepare(store, [plugin])
+        yield Saved(store, plugin)
+
+
 def match(scopes: list[ToolScope], name: str) -> ToolScope | None:
     """Return the scope of an id, else of a name that only one has."""
     for scope in scopes:
@@ -179,9 +197,7 @@ def add_saved(
         ConfigError: the values are not valid.
     """
     row = made(plugin, {**fields.values(options, ask=True), "name": options["name"]})
-    with session.store() as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
+    with opened(session, plugin, make=True) as saved:
         if kind == "config" and options["connection"]:
             row.connection_id = saved.connection_key(options["connection"])["id"]
         catalog: Catalog[Any] = saved.connections if kind == "connection" else saved.configs
@@ -213,9 +229,7 @@ def edit_saved(
     if not values:
         message = "nothing to change: no field was given"
         raise UsageError(message, hint=f"devlake {kind}s edit {plugin.name} --help")
-    with session.store(make=False) as store:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
+    with opened(session, plugin) as saved:
         find = saved.connection_key if kind == "connection" else saved.config_key
         catalog: Catalog[Any] = saved.connections if kind == "connection" else saved.configs
         key = find(options["name"])

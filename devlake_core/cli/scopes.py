@@ -12,7 +12,7 @@ from devlake_core.store.removal import remove_data
 from . import tool
 from .options import connection_option, db_option, json_option, no_such, plugin_argument
 from .output import number_of, write, write_json, write_table
-from .saved import Saved
+from .saved import opened
 
 if TYPE_CHECKING:
     from devlake_core.model import ToolScope
@@ -38,9 +38,8 @@ def browse(
 ) -> None:
     """Show the groups and scopes that the tool has: a level, or the level of a GROUP."""
     loaded = session.load(plugin)
-    with session.store() as store:
-        session.prepare(store, [loaded])
-        found = Saved(store, loaded).connection(connection)
+    with opened(session, loaded, make=True) as saved:
+        found = saved.connection(connection)
     look = tool.tree if whole else tool.level
     with session.asking(loaded, found, "browse"):
         there = [(item.as_dict(), depth) for item, depth in look(loaded, found, group)]
@@ -74,9 +73,7 @@ def add(session: Any, /, plugin: str, ids: tuple[str, ...], **options: Any) -> N
         message = "say which scopes to add: ids, or --all"
         raise UsageError(message, hint=f"devlake scopes browse {plugin}")
     loaded = session.load(plugin)
-    with session.store() as store:
-        session.prepare(store, [loaded])
-        saved = Saved(store, loaded)
+    with opened(session, loaded, make=True) as saved:
         config = saved.config_key(options["config"])["id"] if options["config"] else None
         connection: Any = saved.connection(options["connection"])
         with session.asking(loaded, connection, "browse"):
@@ -132,9 +129,7 @@ def _wanted(loaded: Any, connection: Any, ids: list[str], group: str | None) -> 
 def list_(session: Any, /, plugin: str, connection: str | None) -> None:
     """List the saved scopes."""
     loaded = session.load(plugin)
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        saved = Saved(store, loaded)
+    with opened(session, loaded) as saved:
         names = {item["id"]: item["name"] for item in saved.connections.shown()}
         only = {"connection_id": saved.connection_key(connection)["id"]} if connection else {}
         found = saved.scopes.shown(**only)
@@ -172,9 +167,7 @@ def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any)
         raise UsageError(message, hint=f"devlake scopes list {plugin}")
     loaded = session.load(plugin)
     told: list[dict[str, Any]] = []
-    with session.store(make=False) as store:
-        session.prepare(store, [loaded])
-        saved = Saved(store, loaded)
+    with opened(session, loaded) as saved:
         key = saved.connection_key(options["connection"])
         if options["everything"]:
             found = saved.scopes.rows(connection_id=key["id"])
@@ -185,7 +178,7 @@ def remove(session: Any, /, plugin: str, names: tuple[str, ...], **options: Any)
             click.confirm(f"remove {words} with all data of it?", abort=True, err=True)
         tables = [str(model.__tablename__) for model in loaded.tool_models]
         for scope in found:
-            removed = remove_data(store, loaded.name, key["id"], str(scope.id), tables)
+            removed = remove_data(saved.store, loaded.name, key["id"], str(scope.id), tables)
             saved.scopes.remove(connection_id=key["id"], id=scope.id)
             told.append({"id": scope.id, "name": scope.name, "rows": sum(removed.values())})
     if session.json:

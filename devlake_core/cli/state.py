@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,10 +13,7 @@ from devlake_core.store.positions import forget_states, positions
 
 from .options import connection_option, db_option, json_option, plugin_argument
 from .output import number_of, write, write_json, write_table
-from .saved import Saved
-
-if TYPE_CHECKING:
-    from devlake_core.store import Store
+from .saved import Saved, opened
 
 
 @click.group("state")
@@ -27,11 +24,7 @@ def command() -> None:
 class _Chosen:
     """Be the scopes and streams that a command is about."""
 
-    def __init__(
-        self, session: Any, store: Store, plugin: Any, connection: str | None, names: list[str]
-    ) -> None:
-        session.prepare(store, [plugin])
-        saved = Saved(store, plugin)
+    def __init__(self, saved: Saved, connection: str | None, names: list[str]) -> None:
         self.connections = {item["id"]: item["name"] for item in saved.connections.shown()}
         found: list[Any]
         if connection or names:
@@ -58,8 +51,8 @@ def show(session: Any, /, plugin: str, **options: Any) -> None:
     loaded = session.load(plugin)
     for name in options["streams"]:
         loaded.get_stream(name)
-    with session.store(make=False) as store:
-        chosen = _Chosen(session, store, loaded, options["connection"], list(options["scopes"]))
+    with opened(session, loaded) as saved:
+        chosen = _Chosen(saved, options["connection"], list(options["scopes"]))
         found = [
             {
                 "connection": chosen.connections.get(chosen.scopes[item.params].connection_id),
@@ -67,7 +60,7 @@ def show(session: Any, /, plugin: str, **options: Any) -> None:
                 "name": chosen.scopes[item.params].name,
                 **item.as_dict(),
             }
-            for item in positions(store, plugin, list(chosen.scopes))
+            for item in positions(saved.store, plugin, list(chosen.scopes))
             if not options["streams"] or item.stream in options["streams"]
         ]
     if session.json:
@@ -103,18 +96,16 @@ def reset(session: Any, /, plugin: str, **options: Any) -> None:
     """Forget where the next run goes on: it reads everything again. No row is deleted."""
     loaded = session.load(plugin)
     streams = [loaded.get_stream(name).name for name in options["streams"]]
-    with session.store(make=False) as store:
-        chosen = _Chosen(session, store, loaded, options["connection"], list(options["scopes"]))
+    with opened(session, loaded) as saved:
+        chosen = _Chosen(saved, options["connection"], list(options["scopes"]))
         if not chosen.scopes:
             message = f"no scope of {plugin} is saved, so there is no state"
             raise UsageError(message, hint=f"devlake scopes list {plugin}")
         if not options["yes"]:
-            names = ", ".join(scope.name for scope in list(chosen.scopes.values())[:10])
-            click.confirm(f"read {names} from the beginning in the next run?", abort=True, err=True)
-        count = sum(
-            forget_states(store, plugin, params, streams or [s.name for s in loaded.all_streams])
-            for params in chosen.scopes
-        )
+            words = ", ".join(scope.name for scope in list(chosen.scopes.values())[:10])
+            click.confirm(f"read {words} from the beginning in the next run?", abort=True, err=True)
+        names = streams or [stream.name for stream in loaded.all_streams]
+        count = sum(forget_states(saved.store, plugin, params, names) for params in chosen.scopes)
     if session.json:
         write_json({"plugin": plugin, "scopes": len(chosen.scopes), "states": count})
     else:
