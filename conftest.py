@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.kinds import KINDS
 from tests.servers.run import VARIABLE, Run, Unavailable, database
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLES = ("DB_URL", "DEVLAKE_DB_URL", "ENCRYPTION_SECRET")
 RUN = pytest.StashKey[Run]()
+
+# Neither the clock nor luck decides whether a property holds.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -198,11 +198,11 @@ def test_shown_output_is_held_against_what_was_written(runner):
 
 
 def test_what_a_page_starts_in_the_background_ends_with_it(tmp_path, runner):
-    runner.perform(Block(1, "sh", "runnable", "sleep 60 >log 2>&1 & echo $! >pid\n"))
+    runner.perform(Block(1, "sh", "runnable", "sleep 600 >log 2>&1 & echo $! >pid\n"))
     pid = int((tmp_path / "pid").read_text())
     os.kill(pid, 0)
     runner.end()
-    for _ in range(100):
+    for _ in range(1200):
         if not running(pid):
             return
         time.sleep(0.05)

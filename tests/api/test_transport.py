@@ -215,19 +215,21 @@ class TestNoAnswer:
         ids=["head", "body"],
     )
     def test_a_server_that_drips_meets_the_deadline(self, web, link, runtime, monkeypatch, head):
-        monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.4)
+        monkeypatch.setattr(transport, "TOTAL_SECONDS", 1)
+        runtime.pause = lambda *_: monkeypatch.setattr(transport, "TOTAL_SECONDS", 300)
         web.on("/x", Dripping(head), [1])
         began = time.monotonic()
         assert API(link).get("x").json == [1]
-        assert 0.3 < time.monotonic() - began < 2
+        assert 0.9 < time.monotonic() - began < 50  # a silent server's limit is not what ended it
         assert runtime.counts["retries"] == 1
 
     def test_a_silent_server_is_left(self, web, link, runtime, monkeypatch):
-        monkeypatch.setattr(deadline, "SILENCE_SECONDS", 0.3)
-        web.on("/x", lambda asked: web.ended.wait(5) and [], [1])
+        monkeypatch.setattr(deadline, "SILENCE_SECONDS", 1)
+        runtime.pause = lambda *_: monkeypatch.setattr(deadline, "SILENCE_SECONDS", 60)
+        web.on("/x", lambda asked: web.ended.wait() and [], [1])
         began = time.monotonic()
         assert API(link).get("x").json == [1]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 50  # that of the whole response is longer
 
 
 class TestSize:

@@ -74,7 +74,7 @@ class Devlake:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=200,
             check=False,
         )
         if code is not None:
@@ -172,7 +172,7 @@ def tool():
         def do_GET(self):
             path, _, query = self.path.partition("?")
             found.asked.append(self.path)
-            found.open.wait(60)
+            found.open.wait(250)
             given = self.headers["X-Api-Key"] or ""
             right = given in {found.key, found.key.encode().decode("latin-1")}
             status = found.status if right or found.status != 200 else 401
@@ -205,16 +205,18 @@ def connected(devlake, tool):
     return devlake
 
 
-def wait_until(check, seconds=20.0):
+def wait_until(check, seconds=150.0):
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
-def end(process, number=signal.SIGTERM, seconds=15.0):
-    """Send a signal; return exit code, output and how long it took."""
-    began = time.monotonic()
+def end(process, number=signal.SIGTERM):
+    """Send a signal; return exit code and output once it was heeded.
+
+    What is stopped here would go on for minutes by itself; how busy the machine is does not matter.
+    """
     process.send_signal(number)
-    out, err = process.communicate(timeout=seconds)
-    return process.returncode, out, err, time.monotonic() - began
+    out, err = process.communicate(timeout=90)
+    return process.returncode, out, err

@@ -70,7 +70,7 @@ def test_a_shim_answers_the_server(devlake):
         env={**devlake.env, "DEVLAKE_DAEMON": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -115,7 +115,7 @@ def test_help_imports_neither_sqlalchemy_nor_pydantic(devlake):
             env=devlake.env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=True,
         )
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

@@ -83,7 +83,7 @@ def on_a_terminal(devlake, *words, prompt, answer):
     )  # fmt: skip
     os.close(follower)
     shown, sent = b"", False
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         if not select.select([leader], [], [], 0.1)[0]:
             if process.poll() is not None:
@@ -98,7 +98,7 @@ def on_a_terminal(devlake, *words, prompt, answer):
             os.write(leader, answer.encode() + b"\n")
             sent = True
     os.close(leader)
-    code = process.wait(30)
+    code = process.wait(90)
     assert sent, shown
     return code, shown
 

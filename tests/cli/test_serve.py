@@ -50,7 +50,7 @@ def test_a_service_in_the_foreground_is_shown_until_it_is_stopped(serving):
     assert f"pid {process.pid}" in shown
     assert "no plugin is loaded yet" in shown
     assert "stopped" in serving("serve", "stop").out
-    assert process.wait(20) == 0
+    assert process.wait(90) == 0
     assert running(serving) == []
 
 
@@ -58,7 +58,7 @@ def test_a_service_that_retires_ends_by_itself(serving):
     process = serving.start("serve", "shims")
     wait_until(lambda: running(serving))
     assert "finishes its calls" in serving("serve", "retire").out
-    assert process.wait(20) == 0
+    assert process.wait(90) == 0
 
 
 def test_a_service_ends_on_sigterm(serving):

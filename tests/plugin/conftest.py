@@ -64,7 +64,7 @@ def dists(tmp_path_factory):
 def python(dists):
     """Run code in a new Python in which some distributions are installed; return its last line."""
 
-    def run(code, *installed, env=None, sites=(), status=0, timeout=60):
+    def run(code, *installed, env=None, sites=(), status=0, timeout=280):
         folders = [ROOT, *(dists.site(name) for name in installed), *sites]
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), **(env or {})}
         done = subprocess.run(

@@ -98,7 +98,7 @@ def test_start_answers_the_server_and_ends_the_process():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert done.returncode == 2
     assert "no method 'no-such-method'" in done.stderr

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 CHECK = """
 import json, logging
 from devlake_core.plugin.check import check
@@ -13,7 +15,6 @@ print(json.dumps({{r.name: {{**r.as_dict(), "took": time.monotonic() - began}} f
 BAD = {
     "lame": "import",
     "quitter": "import",
-    "sleeper": "timeout",
     "crasher": "crash",
     "misfit": "hook",
     "typo": "hook",
@@ -23,10 +24,10 @@ BAD = {
 
 def test_each_guest_is_imported_in_a_child_and_what_is_wrong_is_told(python):
     found = python(
-        CHECK.format(whole=60),
-        *("good_a", "broken_import", "exits", "hangs", "crashes", "wrong_hook", "hooks_unknown"),
+        CHECK.format(whole=280),
+        *("good_a", "broken_import", "exits", "crashes", "wrong_hook", "hooks_unknown"),
         *("hooks_order", "reserved_name"),
-        env={"DEVLAKE_IMPORT_SECONDS": "5"},
+        env={"DEVLAKE_IMPORT_SECONDS": "250"},
     )
     assert (found["alpha"]["state"], found["order"]["state"]) == ("ok", "ok")
     causes = {name: found[name]["cause"] for name in found if name in BAD or name == "alpha"}
@@ -36,10 +37,11 @@ def test_each_guest_is_imported_in_a_child_and_what_is_wrong_is_told(python):
     assert "DEVLAKE_DISABLED_PLUGINS=crasher" in found["crasher"]["hint"]
 
 
-def test_the_whole_check_ends_in_time(python):
-    found = python(CHECK.format(whole=1), "hangs", env={"DEVLAKE_IMPORT_SECONDS": "60"})
+@pytest.mark.parametrize(("whole", "each"), [(1, 300), (300, 1)])
+def test_a_guest_that_hangs_is_left_when_its_time_or_that_of_all_is_over(python, whole, each):
+    found = python(CHECK.format(whole=whole), "hangs", env={"DEVLAKE_IMPORT_SECONDS": str(each)})
     assert found["sleeper"]["cause"] == "timeout"
-    assert found["sleeper"]["took"] < 10
+    assert found["sleeper"]["took"] < 100
 
 
 def test_children_do_not_see_the_secrets(python, tmp_path):
@@ -53,5 +55,5 @@ def test_children_do_not_see_the_secrets(python, tmp_path):
     (info / "METADATA").write_text("Name: nosy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[devlake.plugins]\nnosy = devlake_plugin_nosy:P\n")
     secrets = {"DB_URL": "a", "DEVLAKE_DB_URL": "b", "ENCRYPTION_SECRET": "c"}
-    found = python(CHECK.format(whole=60), sites=[tmp_path], env=secrets)
+    found = python(CHECK.format(whole=280), sites=[tmp_path], env=secrets)
     assert "seen: []" in found["nosy"]["reason"]

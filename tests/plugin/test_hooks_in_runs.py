@@ -46,7 +46,7 @@ def devlake(dists, tmp_path, server):
             input="t0ken\n",
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=200,
         )
         assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
         return done

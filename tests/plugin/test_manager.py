@@ -15,12 +15,15 @@ from devlake_core.plugin.records import PluginRecord
 
 LOAD_ALL = """
 from json import dumps
+from os import environ
 from devlake_core.errors import PluginLoadError
 from devlake_core.plugin.manager import Host
 from devlake_core.plugin.records import PluginRecord
 host = Host()
 for record in host.records():
     if record.kind == "plugin":
+        # Only who never ends meets the limit, however slow the machine is.
+        environ["DEVLAKE_IMPORT_SECONDS"] = "1" if record.name == "sleeper" else "250"
         try:
             host.load(record.name)
         except PluginLoadError as error:
@@ -52,7 +55,7 @@ WHEELS = GOOD_AND_BAD.split()
 
 
 def test_good_plugins_work_in_one_process_beside_every_kind_of_bad_one(python):
-    found = python(LOAD_ALL, *WHEELS, env={"DEVLAKE_IMPORT_SECONDS": "3"})
+    found = python(LOAD_ALL, *WHEELS)
     assert found["devlake-plugin-alpha"]["state"] == "ok"
     assert found["devlake-plugin-beta"]["state"] == "ok"
     for distribution, (cause, words) in BAD.items():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.servers.kinds import KINDS, Account, Kind
 
-START_SECONDS = 60
+START_SECONDS = 240
 TRIES = 3
 
 
@@ -52,7 +52,10 @@ def start(kind: Kind, home: Path) -> tuple[subprocess.Popen[bytes], int]:
                 time.sleep(0.05)
             else:
                 return server, port
-        stop(kind, server)
+        if server.poll() is None:
+            # It is no port that it waits for, so another one does not help.
+            stop(kind, server)
+            break
     message = f"{kind.name} did not start; see {home}/log"
     raise RuntimeError(message)
 

@@ -63,7 +63,7 @@ def port_of(kind: Kind) -> int:
             home.mkdir(mode=0o755)
             home.chmod(0o755)
             start_keeper(kind, home)
-            deadline = time.monotonic() + 240
+            deadline = time.monotonic() + 300
             while not answer_path.exists():
                 if time.monotonic() > deadline:
                     message = f"{kind.name} did not start; see {home}/log"

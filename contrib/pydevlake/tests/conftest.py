@@ -57,7 +57,7 @@ def called(command, folder, **environment):
         env={**os.environ, "DEVLAKE_DAEMON": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     # An empty object only says that the call is alive.

@@ -38,8 +38,9 @@ class Jumps(dl.Stream[Jump]):
                 perform(trick, ctx)
             if trick == "asleep" and number == COUNT // 2 - 1:
                 time.sleep(0.3)  # so that the checkpoint behind it is committed
-            if trick == "slowly":
-                time.sleep(0.2)
+            if trick == "slowly" and not os.path.exists("hurry"):
+                # Each record's checkpoint is committed, and the last one is far away.
+                time.sleep(0.2 if number < 5 else 1)
             yield {"id": number, "height": number % 7}, {"after": number}
             if trick in {"slowly", "asleep"}:
                 yield dl.Checkpoint({"after": number})
