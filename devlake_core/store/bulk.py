@@ -72,8 +72,8 @@ class Writer:
         found = found_table(store, table, self.columns)
         self._shaper = Shaper(self.columns, store, stamp, found)
         self._cleaner = Cleaner(self.columns, store, found)
-        self._key = [i for i, column in enumerate(self.columns) if column.primary_key]
         names = {column.name: i for i, column in enumerate(self.columns)}
+        self._key = [names[name] for name in found.key_of(self.columns)]
         self._age = (
             (names["_raw_data_table"], names["_raw_data_id"])
             if newer_wins and {"_raw_data_table", "_raw_data_id"} <= names.keys()

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from .engine import Store
 
-_SQLITE = "SELECT name, lower(type), NULL, NULL, '', '' FROM pragma_table_info(?)"
+_SQLITE = "SELECT name, lower(type), NULL, NULL, '', '', pk > 0 FROM pragma_table_info(?)"
 _POSTGRESQL = """
 SELECT attname, atttypid::regtype::text,
        CASE WHEN atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND atttypmod > 4
-            THEN atttypmod - 4 END, NULL, '', ''
+            THEN atttypmod - 4 END, NULL, '', '',
+       EXISTS (SELECT FROM pg_index
+               WHERE indrelid = attrelid AND indisprimary AND attnum = ANY (indkey))
 FROM pg_attribute
 WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped
 """
@@ -26,7 +28,7 @@ _MYSQL = """
 SELECT column_name, lower(data_type),
        CASE WHEN data_type IN ('varchar', 'char') THEN character_maximum_length END,
        CASE WHEN data_type NOT IN ('varchar', 'char') THEN character_octet_length END,
-       coalesce(character_set_name, ''), coalesce(collation_name, '')
+       coalesce(character_set_name, ''), coalesce(collation_name, ''), column_key = 'PRI'
 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = %s
 """
 
@@ -41,6 +43,7 @@ class FoundColumn:
         octets: how many bytes a value may have; None for any number.
         charset: the character set, on MySQL.
         collation: the collation, on MySQL.
+        key: whether it is part of the primary key.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class FoundColumn:
     octets: int | None = None
     charset: str = ""
     collation: str = ""
+    key: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,16 @@ class FoundTable:
     columns: dict[str, FoundColumn]
     packet: int | None = None
     temporary: bool = True
+
+    def key_of(self, columns: Sequence[Column[Any]]) -> list[str]:
+        """Return what identifies a row: the expected key, or less if that is the table's key.
+
+        DevLake has tables whose key a migration made without the connection's id.
+        """
+        expected = [column.name for column in columns if column.primary_key]
+        there = [name for name in expected if self.columns[name].key]
+        whole = len(there) == sum(column.key for column in self.columns.values())
+        return there if there and whole else expected
 
 
 def found_table(store: Store, table: Table, columns: Sequence[Column[Any]]) -> FoundTable:
@@ -81,7 +95,9 @@ def found_table(store: Store, table: Table, columns: Sequence[Column[Any]]) -> F
         rows = connection.exec_driver_sql(query, (table.name,)).all()
         packet, temporary = _rights(store, connection)
     found = {
-        row[0]: FoundColumn(row[1], row[2] and int(row[2]), row[3] and int(row[3]), row[4], row[5])
+        row[0]: FoundColumn(
+            row[1], row[2] and int(row[2]), row[3] and int(row[3]), row[4], row[5], bool(row[6])
+        )
         for row in rows
     }
     missing = [column.name for column in columns if column.name not in found]

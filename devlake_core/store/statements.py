@@ -41,7 +41,7 @@ class Statements:
         self.table = quote(table.name)
         names = [column.name for column in columns]
         keys = [column.name for column in columns if column.primary_key]
-        self.keys = [quote(name) for name in keys]
+        self.keys = [quote(name) for name in found.key_of(columns)]
         self.names = [quote(name) for name in names]
         self._updated = "updated_at" if "updated_at" in names else None
         self._real = [name for name in names if name not in {*keys, *TIMES, *ORIGIN}]
