@@ -175,6 +175,9 @@ def describe(url: URL) -> str:
 def _engine(url: URL) -> Engine:
     """Make the engine; this imports the driver."""
     dialect = url.get_backend_name()
+    # It logs what it could not undo on a connection that it then throws away: what went wrong with
+    # the work was raised, and an interruption may come while a connection is given back.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     plain = url
     arguments: dict[str, Any]
     if dialect == "sqlite":

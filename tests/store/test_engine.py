@@ -9,10 +9,16 @@ import time
 from importlib.util import find_spec
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from devlake_core.errors import ConfigError, SchemaError, StoreError, StoreUnreachable
+from devlake_core.errors import (
+    Cancelled,
+    ConfigError,
+    SchemaError,
+    StoreError,
+    StoreUnreachable,
+)
 from devlake_core.store import Conflict, Store
 from devlake_core.store import engine as engine_module
 from devlake_core.store.url import parse_url
@@ -234,6 +240,21 @@ def test_a_session_that_ends_amid_a_batch_is_told_once_and_in_our_words(
     with pytest.raises(StoreUnreachable):
         work()
     assert caplog.messages == []
+
+
+def test_an_interruption_while_a_connection_is_given_back_is_not_logged(sqlite_url, opened, caplog):
+    store, met = opened(sqlite_url), []
+
+    def interrupt(*_):
+        met.append(1)
+        message = "stopped"
+        raise Cancelled(message)
+
+    event.listen(store.engine, "reset", interrupt)
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    event.remove(store.engine, "reset", interrupt)
+    assert (met, caplog.messages) == ([1], [])
 
 
 def test_read_only_database_is_a_store_error(postgresql_url, opened):
