@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from devlake_core.errors import ConfigError
@@ -9,7 +10,7 @@ from devlake_core.errors import ConfigError
 from .address import is_absolute
 from .exchange import exchange
 from .hooks import ABORT
-from .paging import Page, PagedResponse, no_json, readable, records_of
+from .paging import Page, PagedResponse, no_json, readable, records_of, token_of
 from .request import Request
 from .runtime import current_runtime
 
@@ -124,8 +125,10 @@ class API:
             page = readable(response)
         except ValueError:
             return cast("Response", response)  # no JSON: the author may want it all the same
-        if paginator.get_items(page) is None:
-            return cast("Response", response)
+        # An author's own may fail on what is no page. Who iterates over it all the same meets that.
+        with suppress(AttributeError, LookupError, TypeError):
+            if paginator.get_items(page) is None:
+                return cast("Response", response)
         return PagedResponse(page, paginator, self, request)
 
     def pages(
@@ -164,7 +167,7 @@ class API:
             found = records_of(page, records, paginator, first=token is None)
             token = None
             if paginator is not None and page.body:
-                token = paginator.get_next_page_id(page)
+                token = token_of(page, paginator)
             yield Page(response.request, page, found, token)
             if token is None:
                 return

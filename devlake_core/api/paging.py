@@ -48,7 +48,7 @@ class PagedResponse(Response):
     @cached_property
     def next_page_id(self) -> Any:
         """Return what names the next page; None on the last one."""
-        return self._paginator.get_next_page_id(self)
+        return token_of(self, self._paginator)
 
     @cached_property
     def next_page_request(self) -> Request | None:
@@ -91,6 +91,13 @@ class Page:
         it, and it alone.
         """
         return texts(self.response.body, self.response.json, self.records)
+
+
+def token_of(page: Response, paginator: Paginator) -> Any:
+    """Return what names the page after one; None after the last one."""
+    token = paginator.get_next_page_id(page)
+    # An author's own says that there is none in either way, too.
+    return None if token is False or token == "" else token
 
 
 def readable(response: Response) -> Response:

@@ -146,6 +146,47 @@ def test_an_authors_paginator_is_asked_once_per_page(web, link):
     assert (web.asked[1].query, Own.paginator.told) == ({"after": "a b"}, 2)
 
 
+class Sure(Paginator):
+    """An author's own that knows pages alone, and says in its own way that there are no more."""
+
+    def __init__(self, end):
+        self.end = end
+
+    def get_items(self, response):
+        return response.json["value"]
+
+    def get_next_page_id(self, response):
+        return response.json.get("next", self.end)
+
+    def set_next_page_param(self, request, next_page_id):
+        request.query_args["page"] = next_page_id
+
+
+def test_what_an_authors_paginator_fails_on_is_a_response_all_the_same(web, link):
+    class Own(API):
+        paginator = Sure(None)
+
+    for body in ({"records": [1]}, [1]):
+        web.on("/x", body)
+        response = Own(link).get("x")
+        assert response.json == body
+        with pytest.raises((KeyError, TypeError)):
+            list(response)
+
+
+@pytest.mark.parametrize("end", [None, "", False])
+def test_an_authors_paginator_says_in_any_way_that_there_is_no_page_more(web, link, end):
+    class Own(API):
+        paginator = Sure(end)
+
+    for walk in (
+        lambda api: list(api.get("x")),
+        lambda api: [record for page in api.pages(Request("x")) for record in page.records],
+    ):
+        web.on("/x", {"value": [1], "next": 0}, {"value": [2]})
+        assert walk(Own(link)) == [1, 2]
+
+
 class TestPages:
     def test_they_have_records_and_a_token_to_go_on_from(self, web, link):
         web.on("/x", TWO)
