@@ -88,7 +88,7 @@ def _want_less(scope: Any) -> None:
     for info in wanted:
         info.default = None
         info.metadata.append(WANTED)
-    if wanted:
+    if wanted and scope.__pydantic_complete__:
         scope.model_rebuild(force=True)
 
 
