@@ -96,8 +96,8 @@ class Page:
 def token_of(page: Response, paginator: Paginator) -> Any:
     """Return what names the page after one; None after the last one."""
     token = paginator.get_next_page_id(page)
-    # An author's own says that there is none in either way, too.
-    return None if token is False or token == "" else token
+    # An author's own says in any such way that there is none; 0 is a page.
+    return token if token or type(token) is int else None
 
 
 def readable(response: Response) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,14 @@ def _differences(rows: list[Any], expected: list[Any]) -> list[str]:
         else:
             for name in type(row).model_fields:
                 ours, theirs = getattr(row, name), getattr(wanted, name)
-                if ours != theirs:
+                if _stored(ours) != _stored(theirs):
                     place = f"row {number}, {type(row).__name__}.{name}"
                     found.append(f"{place} is {ours!r}, not {theirs!r}")
     return found
+
+
+def _stored(value: Any) -> Any:
+    """Return a value as it is stored: a time without a zone is one of UTC."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value

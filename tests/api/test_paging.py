@@ -174,7 +174,7 @@ def test_what_an_authors_paginator_fails_on_is_a_response_all_the_same(web, link
             list(response)
 
 
-@pytest.mark.parametrize("end", [None, "", False])
+@pytest.mark.parametrize("end", [None, "", False, []])
 def test_an_authors_paginator_says_in_any_way_that_there_is_no_page_more(web, link, end):
     class Own(API):
         paginator = Sure(end)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_a_row_that_was_not_expected_is_named():
 def test_a_field_that_differs_is_named_with_both_values():
     with pytest.raises(AssertionError, match=r"orders.*\n.*row 1, Issue.title is 'Tea', not 'Tee'"):
         assert_stream_convert(Shop, "orders", {"id": 1, "title": "Tea"}, issue("Tee"))
+
+
+def test_a_time_without_a_zone_is_one_of_utc(monkeypatch):
+    at = datetime(2026, 1, 2, 3)
+    monkeypatch.setattr(Orders, "convert", lambda *_: [issue(created_date=at.replace(tzinfo=UTC))])
+    assert_stream_convert(Shop, "orders", RAW, issue(created_date=at))
+    with pytest.raises(AssertionError, match="created_date"):
+        assert_stream_convert(Shop, "orders", RAW, issue(created_date=at.replace(hour=4)))
 
 
 def test_a_row_of_another_class_is_named():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from devlake_core.errors import RecordError
 from devlake_core.subtask.default_extraction import DefaultExtraction
 
 if TYPE_CHECKING:
@@ -15,11 +16,18 @@ if TYPE_CHECKING:
 _extraction = cache(DefaultExtraction)
 
 
+class ExtractionError(RecordError, ValueError):
+    """Say what is wrong with a record, also to an author who expects a ``ValueError``."""
+
+
 def autoextract(json: dict[str, Any], model_cls: type[Model]) -> Model:
     """Return a row whose fields are found in a record by name, alias or ``source``.
 
     Raises:
-        RecordError: a value is missing or of a wrong type.
+        ExtractionError: a value is missing or of a wrong type.
     """
-    values = _extraction(model_cls).from_value(json)
+    try:
+        values = _extraction(model_cls).from_value(json)
+    except RecordError as error:
+        raise ExtractionError(error.message, pointer=error.pointer) from None
     return model_cls(**{name: value for name, value in values.items() if value is not None})

@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError, validator
 from sqlmodel import Session
 
 import pydevlake as dl
+from devlake_core.errors import RecordError
 from devlake_core.model import model_info
 from devlake_core.store import Store
 from pydevlake.domain_layer import code, devops, ticket
@@ -191,6 +192,9 @@ def test_the_default_extraction_can_be_called():
         {"id": 0, "colour": "red", "times": {"seen": "2023-01-01T00:00:00Z"}}, Thing
     )
     assert (found.id, found.seen.year, found.nick_name) == (0, 2023, None)
+    for error in (ValueError, RecordError):
+        with pytest.raises(error, match="colour"):
+            autoextract({"id": 0}, Thing)
 
 
 def project(tmp_path, folder, package, run_sh=True):
