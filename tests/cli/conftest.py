@@ -205,10 +205,14 @@ def connected(devlake, tool):
     return devlake
 
 
-def wait_until(check, seconds=150.0):
+def wait_until(check, process=None, seconds=150.0):
+    """Wait until something is so; a process of which it is expected must not end before."""
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "it did not happen in time"
+        if process is not None and process.poll() is not None:
+            assert check(), (process.returncode, *process.communicate())
+            return
         time.sleep(0.05)
 
 

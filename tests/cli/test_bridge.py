@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -86,10 +88,15 @@ def test_a_call_can_be_made_by_hand(devlake):
 def test_the_arguments_of_a_call_by_hand_are_not_to_be_seen(devlake):
     connection = json.dumps({"name": "x", "token": "CANARY"})
     process = devlake.start("bridge", "call", "acrobat", "test-connection", "{}", connection)
+    # What is said at the end waits for somebody to read it.
+    reader = threading.Thread(target=process.communicate)
+    reader.start()
     seen = set()
-    while process.poll() is None:
-        seen.add(Path(f"/proc/{process.pid}/cmdline").read_bytes())
+    while reader.is_alive():
+        with suppress(FileNotFoundError):  # it has just ended
+            seen.add(Path(f"/proc/{process.pid}/cmdline").read_bytes())
         time.sleep(0.005)
+    reader.join()
     assert [text for text in seen if text and b"CANARY" not in text]
 
 

@@ -20,7 +20,7 @@ def _jumps(devlake) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_stops_at_the_next_record_and_goes_on_from_there(devlake, number):
     process = devlake.start("run", "acrobat", "slowly")
-    wait_until(lambda: _jumps(devlake) >= 3)
+    wait_until(lambda: _jumps(devlake) >= 3, process)
     code, out, err = end(process, number)
     assert code == 128 + number, (out, err)
     assert "stopped by" in err
@@ -39,7 +39,7 @@ def test_a_run_stops_at_the_next_record_and_goes_on_from_there(devlake, number):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_plugin_that_waits_is_interrupted_after_a_grace(devlake, number):
     process = devlake.start("run", "acrobat", "asleep")
-    wait_until(lambda: _jumps(devlake) == BEFORE_SLEEP)
+    wait_until(lambda: _jumps(devlake) == BEFORE_SLEEP, process)
     code, out, err = end(process, number)
     assert code == 128 + number, (out, err)
     assert devlake.rows("SELECT claim FROM _raw_acrobat__state WHERE stream = ''") == [(None,)]
@@ -47,7 +47,7 @@ def test_a_plugin_that_waits_is_interrupted_after_a_grace(devlake, number):
 
 def test_a_second_run_of_a_scope_names_the_first(devlake):
     process = devlake.start("run", "acrobat", "asleep")
-    wait_until(lambda: _jumps(devlake) == BEFORE_SLEEP)
+    wait_until(lambda: _jumps(devlake) == BEFORE_SLEEP, process)
     done = devlake("run", "acrobat", "asleep", code=75)
     assert "scope 'Asleep' of acrobat (connection 'default') is being run by" in done.err
     assert f"process {process.pid} on " in done.err
@@ -61,7 +61,7 @@ def test_a_second_run_of_a_scope_names_the_first(devlake):
 
 def test_a_killed_run_goes_on_where_it_was(devlake):
     process = devlake.start("run", "acrobat", "slowly")
-    wait_until(lambda: _jumps(devlake) >= 3)
+    wait_until(lambda: _jumps(devlake) >= 3, process)
     process.kill()
     process.communicate()
     before = _jumps(devlake)
@@ -75,7 +75,7 @@ def test_a_killed_run_goes_on_where_it_was(devlake):
 def test_a_look_at_a_tool_that_does_not_answer_is_interrupted(connected, tool, number):
     tool.open.clear()
     process = connected.start("scopes", "browse", "tracker")
-    wait_until(lambda: "/groups" in tool.asked)
+    wait_until(lambda: "/groups" in tool.asked, process)
     code, out, err = end(process, number)
     tool.open.set()
     assert code == 128 + number, (out, err)
@@ -115,7 +115,7 @@ def test_a_write_that_waits_for_a_lock_of_somebody_elses_is_given_up(
     with engine.connect() as other, engine.connect() as watching:
         other.exec_driver_sql(lock)
         process = devlake.start("run", "tracker", "b1", "--full-refresh")
-        wait_until(lambda: watching.exec_driver_sql(waiting).scalar())
+        wait_until(lambda: watching.exec_driver_sql(waiting).scalar(), process)
         code, out, err = end(process, number)
     engine.dispose()
     assert code == 128 + number, (out, err)

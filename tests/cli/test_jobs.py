@@ -93,7 +93,7 @@ def _jumps(devlake) -> tuple[int, ...]:
 def test_a_signal_stops_all_workers(devlake, number):
     devlake("run", "acrobat", "slowly-1", "slowly-2", "--stream", "rests")
     process = devlake.start("run", "acrobat", "--jobs", "2")
-    wait_until(lambda: len(_workers(devlake)) == 2 and min(_jumps(devlake)) > 0)
+    wait_until(lambda: len(_workers(devlake)) == 2 and min(_jumps(devlake)) > 0, process)
     code, out, err = end(process, number)
     assert code == 128 + number, (out, err)
     assert _workers(devlake) == []
@@ -105,7 +105,7 @@ def test_a_signal_stops_all_workers(devlake, number):
 def test_workers_end_when_the_command_was_killed(devlake):
     devlake("run", "acrobat", "asleep-1", "asleep-2", "--stream", "rests")
     process = devlake.start("run", "acrobat", "--jobs", "2")
-    wait_until(lambda: _jumps(devlake) == (15, 15))
+    wait_until(lambda: _jumps(devlake) == (15, 15), process)
     assert len(_workers(devlake)) == 2
     process.kill()
     process.communicate()

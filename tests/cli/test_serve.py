@@ -41,7 +41,7 @@ def test_without_a_service_there_is_nothing_to_tell(serving):
 
 def test_a_service_in_the_foreground_is_shown_until_it_is_stopped(serving):
     process = serving.start("serve", "shims")
-    wait_until(lambda: running(serving))
+    wait_until(lambda: running(serving), process)
     [service] = running(serving)
     assert service["pid"] == process.pid
     assert service["folder"] == str(serving.folder / "shims")
@@ -56,14 +56,14 @@ def test_a_service_in_the_foreground_is_shown_until_it_is_stopped(serving):
 
 def test_a_service_that_retires_ends_by_itself(serving):
     process = serving.start("serve", "shims")
-    wait_until(lambda: running(serving))
+    wait_until(lambda: running(serving), process)
     assert "finishes its calls" in serving("serve", "retire").out
     assert process.wait(90) == 0
 
 
 def test_a_service_ends_on_sigterm(serving):
     process = serving.start("serve", "shims")
-    wait_until(lambda: running(serving))
+    wait_until(lambda: running(serving), process)
     code, *_ = end(process)
     assert code == 0
 
