@@ -116,6 +116,17 @@ class Sea:
                 for model in world.TABLES
             }
 
+    def forget(self, number: int) -> None:
+        """Delete what is stored of one connection, so that many leave the tables small."""
+        params = f'{{"ConnectionId":{number},"ScopeId":"b"}}'
+        raws = [raw_table(f"_raw_world_{name}") for name in ("issues", "comments")]
+        with self.store.transaction() as connection:
+            for model in world.TABLES:
+                table = model.__table__
+                connection.execute(table.delete().where(table.c.raw_data_params == params))
+            for raw in raws:
+                connection.execute(raw.delete().where(raw.c.params == params))
+
 
 def _neutral(value: Any, number: int) -> Any:
     return value.replace(f":{number}:", ":_:") if isinstance(value, str) else value
