@@ -9,10 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import first
+from . import first, keeper
 from .call import METHODS, Call
 from .entry import refuse
-from .keeper import Keeper
 from .start import forked_keeper, own_keeper
 from .supervisor import run
 
@@ -86,12 +85,9 @@ def _started(plugin: Plugin, program: Path, method: str, arguments: list[str]) -
         return run(wanted, own_keeper(wanted, sys.executable))
     from devlake_core.plugin.manager import Host
 
-    from .worker import work
-
     host = Host()
     host.add(plugin)
-    keeper = Keeper(functools.partial(work, host=host))
-    return run(wanted, forked_keeper(wanted, keeper.serve_one))
+    return run(wanted, forked_keeper(wanted, functools.partial(keeper.main, host)))
 
 
 def _executable(program: Path) -> Path:

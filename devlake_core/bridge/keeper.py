@@ -24,6 +24,8 @@ from .process import resident_pages
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from devlake_core.plugin.manager import Host
+
     Work = Callable[[dict[str, Any], int, int], Any]
 
 FORKS = 10_000
@@ -189,13 +191,17 @@ def _grace(given: Any) -> float:
     return given if is_number and 0 <= given <= _LONGEST_GRACE else 0.0
 
 
-def main() -> None:
-    """Keep the worker of one cold call; the caller is at descriptor 0."""
-    connection = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def main(host: Host | None = None) -> None:
+    """Keep the worker of one call, whose caller is at descriptor 0.
+
+    Args:
+        host: where the plugin is loaded already.
+    """
     from .worker import work
 
-    Keeper(work).serve_one(connection)
+    connection = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    Keeper(functools.partial(work, host=host)).serve_one(connection)
     os._exit(0)
 
 

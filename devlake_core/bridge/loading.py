@@ -25,7 +25,6 @@ LOAD_SECONDS = 40.0
 """After how many seconds an import that holds the interpreter is ended."""
 
 _ASK_SECONDS = 0.05
-_READY = b"ready"
 _LONGEST_REASON = 3000
 _SHARED_MODULES = (
     "devlake_core.bridge.failure",
@@ -48,7 +47,6 @@ class Child:
 
     Attributes:
         plugin: the plugin's name.
-        pipe: where it says once what came of loading the plugin.
         pid: the process.
         state: ``loading``, ``ready``, ``retiring`` if it takes no further call, or ``unfit`` if
             the plugin's calls must run cold.
@@ -56,10 +54,8 @@ class Child:
         kill_at: when it is killed.
     """
 
-    def __init__(self, plugin: str, folder: str, pipe: int) -> None:
-        self.plugin, self.pipe, self.pid = plugin, pipe, 0
-        # What the plugin started when it was imported may hold the other end open for ever.
-        os.set_blocking(pipe, False)
+    def __init__(self, plugin: str, folder: str) -> None:
+        self.plugin, self.pid = plugin, 0
         self.reason = ""
         self.kill_at: float | None = time.monotonic() + LOAD_SECONDS
         self._state = "loading"
@@ -73,16 +69,10 @@ class Child:
         retiring = self._state == "ready" and self._file != identity(self._socket)
         return "retiring" if retiring else self._state
 
-    def read(self) -> bool:
-        """Read what the keeper says; return whether something came."""
-        said = b""
-        with contextlib.suppress(BlockingIOError):
-            said = os.read(self.pipe, 4096)
-        if said == _READY:
-            self._state, self._file, self.kill_at = "ready", identity(self._socket), None
-        elif said:
-            self._state, self.reason = "unfit", said.decode("utf-8", "replace")
-        return bool(said)
+    def loaded(self, problem: str) -> None:
+        """Note that it listens, or that there is a problem."""
+        self._state, self.reason = "unfit" if problem else "ready", problem
+        self._file, self.kill_at = identity(self._socket), None
 
     def status(self) -> dict[str, Any]:
         """Return what is to be known of it, and what it says itself."""
@@ -106,28 +96,25 @@ def preload() -> Host:
     return host
 
 
-def keep(
-    plugin: str, manifest: place.Manifest, folder: str, host: Host, report: int, idle: float
-) -> None:
-    """Load a plugin and serve its calls.
+def keep(plugin: str, manifest: place.Manifest, folder: str, host: Host, idle: float) -> None:
+    """Load a plugin, tell the service what came of it, and serve the plugin's calls.
 
     Args:
         plugin: the plugin's name.
         manifest: that of the folder of shims.
         folder: where the plugin's socket goes.
         host: where shared hooks are loaded already.
-        report: the pipe for what came of it.
         idle: after how many seconds without a call to end.
     """
     problem = _problem(plugin, manifest, host)
-    if problem:
-        os.write(report, problem.encode()[:_LONGEST_REASON])
-        return
     path = place.socket_of(folder, plugin)
-    listener = listen(path)
-    os.write(report, _READY)
-    os.close(report)
-    Keeper(functools.partial(work, host=host), plugin=plugin, idle=idle).serve(listener, path)
+    listener = None if problem else listen(path)
+    told = {"do": "loaded", "pid": os.getpid(), "problem": problem[:_LONGEST_REASON]}
+    # Until it is answered: the reason must come before the end.
+    wire.ask(place.socket_of(folder), told, LOAD_SECONDS)
+    if listener is not None:
+        keeper = Keeper(functools.partial(work, host=host), plugin=plugin, idle=idle)
+        keeper.serve(listener, path)
 
 
 def _problem(plugin: str, manifest: place.Manifest, host: Host) -> str:

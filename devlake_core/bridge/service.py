@@ -91,6 +91,8 @@ class Service(Loop):
         do = message.get("do")
         if do == "load":
             self._load(str(message.get("plugin")))
+        elif do == "loaded" and message.get("pid") in self.children:
+            self.children[message["pid"]].loaded(str(message.get("problem")))
         elif do == "status":
             answer = self._status()
         elif do == "retire":
@@ -103,10 +105,6 @@ class Service(Loop):
 
     def died(self, child: Child, status: int, *, left: bool) -> None:
         """Note the end of a keeper; what its plugin started when it was imported ended with it."""
-        self.unwatch(child.pipe)
-        while child.read():
-            pass
-        os.close(child.pipe)
         now = time.monotonic()
         if child.state == "unfit":
             self._refuse(child.plugin, child.reason)
@@ -154,37 +152,25 @@ class Service(Loop):
             return
         if any(child.state != "retiring" for child in there):
             return
-        reader, writer = os.pipe()
-        child = Child(plugin, self._folder, reader)
+        child = Child(plugin, self._folder)
         try:
-            keep = functools.partial(self._keep, plugin, reader, writer)
             # A keeper without a service cannot be asked for its status, nor be stopped.
-            child.pid = self.fork(child, keep, signal.SIGTERM)
+            child.pid = self.fork(child, functools.partial(self._keep, plugin), signal.SIGTERM)
         except OSError as error:
-            os.close(reader)
             self._refuse(plugin, f"no process can be started for it: {error.strerror}")
-        else:
-            self.watch(reader, functools.partial(self._reported, child))
-        finally:
-            os.close(writer)
 
     def _refuse(self, plugin: str, reason: str) -> None:
         log.warning("%s runs cold for a while: %s", plugin, reason)
         self._refused[plugin] = (time.monotonic() + _PAUSE_SECONDS, reason)
 
-    def _keep(self, plugin: str, reader: int, report: int) -> None:
+    def _keep(self, plugin: str) -> None:
         service = os.getppid()
         # A keeper may outlive a service that was killed, and must not be in the next one's way.
-        for number in (self._lock, reader, *(child.pipe for child in self.children.values())):
-            os.close(number)
-        keep(plugin, self._manifest, self._folder, self._host, report, self._idle)
+        os.close(self._lock)
+        keep(plugin, self._manifest, self._folder, self._host, self._idle)
         if os.getppid() != service:
             # Nobody ends what the plugin started when it was imported.
             kill_session(os.getpid())
-
-    def _reported(self, child: Child) -> None:
-        if not child.read():
-            self.unwatch(child.pipe)
 
     def _status(self) -> dict[str, Any]:
         now = time.monotonic()

@@ -30,17 +30,32 @@ _MODULES = ("-P", "-m")  # -P: the folder that the caller is in is no place to i
 
 
 class Link:
-    """Be connected to a keeper that has a call in hand.
+    """Be connected to a keeper that has a call in hand, by a socket and two pipes.
 
     Attributes:
         connection: the socket on which it says how the call ended.
         out: where the worker's results and errors are read; -1 once it was closed.
         log: where is read what the worker and its children print; -1 once it was closed.
+        child: the keeper's process, if it is one of our own.
     """
 
-    def __init__(self, connection: Any, out: int, log: int, child: int = 0) -> None:
-        self.connection, self.out, self.log = connection, out, log
-        self._child = child
+    def __init__(self, connection: Any) -> None:
+        self.connection, self.child = connection, 0
+        self.out, self._out_end = os.pipe()
+        self.log, self.log_end = os.pipe()
+
+    def give(self, call: Call) -> None:
+        """Give the keeper the call.
+
+        Raises:
+            OSError: it has not got all of it.
+        """
+        try:
+            ends = (self._out_end, self.log_end)
+            wire.send(self.connection, call.request(os.environ), ends)
+        finally:
+            os.close(self._out_end)
+            os.close(self.log_end)
 
     def closed(self, which: str) -> None:
         """Close a pipe that has come to its end."""
@@ -49,8 +64,8 @@ class Link:
 
     def kill(self) -> None:
         """End a keeper of our own that ends nothing itself."""
-        if self._child:
-            os.kill(self._child, SIGKILL)
+        if self.child:
+            os.kill(self.child, SIGKILL)
 
     def close(self) -> None:
         """Close everything; a keeper of our own ends by that."""
@@ -58,8 +73,8 @@ class Link:
         for which in ("out", "log"):
             if getattr(self, which) >= 0:
                 self.closed(which)
-        if self._child:
-            os.waitpid(self._child, 0)
+        if self.child:
+            os.waitpid(self.child, 0)
 
 
 def connect(call: Call, manifest: Manifest) -> Link:
@@ -81,85 +96,43 @@ def connect(call: Call, manifest: Manifest) -> Link:
 
 def own_keeper(call: Call, interpreter: str) -> Link:
     """Start a keeper that does this call and nothing else."""
-    ours, theirs = _socket.socketpair()
-    pipes = _Pipes()
-    child = os.fork()
-    if child == 0:
-        _become_keeper(interpreter, theirs.fileno(), pipes.log_end)
-    theirs.close()
-    return _give(call, ours, pipes, child)
+
+    def become() -> None:
+        environ = {key: text for key, text in os.environ.items() if key not in place.SECRETS}
+        try:
+            os.execve(interpreter, [interpreter, *_MODULES, "devlake_core.bridge.keeper"], environ)
+        except OSError as error:
+            os.write(2, f"{interpreter} cannot be run: {error.strerror}\n".encode())
+
+    return forked_keeper(call, become)
 
 
-def forked_keeper(call: Call, serve: Callable[[Any], None]) -> Link:
-    """Fork a keeper off this process, which has loaded the plugin, for this call.
+def forked_keeper(call: Call, become: Callable[[], None]) -> Link:
+    """Fork a keeper for this call.
 
     Args:
         call: what shall be done.
-        serve: what the child does with its end of the connection.
+        become: what the child does; its end of the connection is descriptor 0.
     """
-    import socket
-
-    ours, theirs = socket.socketpair()
-    pipes = _Pipes()
-    child = os.fork()
-    if child == 0:
+    ours, theirs = _socket.socketpair()
+    link = Link(ours)
+    link.child = os.fork()
+    if link.child == 0:
         try:
             os.setsid()
-            ours.close()
-            os.dup2(pipes.log_end, 1)
-            os.dup2(pipes.log_end, 2)
-            pipes.close()
-            os.dup2(os.open(os.devnull, os.O_RDWR), 3)
-            serve(theirs)
+            os.dup2(theirs.fileno(), 0)
+            os.dup2(link.log_end, 1)
+            os.dup2(link.log_end, 2)
+            os.closerange(3, 1 << 16)
+            become()
         finally:
-            os._exit(0)
+            os._exit(78)
     theirs.close()
-    return _give(call, ours, pipes, child)
-
-
-def _give(call: Call, connection: Any, pipes: _Pipes, child: int = 0) -> Link:
     try:
-        wire.send(connection, call.request(os.environ), (pipes.out_end, pipes.log_end))
+        link.give(call)
     except OSError:
-        # It died already; what it said is in the log, and the supervisor finds it lost.
-        if not child:
-            pipes.close()
-            raise
-    pipes.close_ends()
-    return Link(connection, pipes.out, pipes.log, child)
-
-
-def _become_keeper(interpreter: str, connection: int, log: int) -> None:
-    try:
-        os.setsid()
-        os.dup2(connection, 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.closerange(3, 1 << 16)
-        environ = {key: text for key, text in os.environ.items() if key not in place.SECRETS}
-        words = [interpreter, *_MODULES, "devlake_core.bridge.keeper"]
-        os.execve(interpreter, words, environ)
-    except OSError as error:
-        os.write(2, f"{interpreter} cannot be run: {error.strerror}\n".encode())
-    finally:
-        os._exit(78)
-
-
-class _Pipes:
-    """Be the two pipes from a worker to its supervisor."""
-
-    def __init__(self) -> None:
-        self.out, self.out_end = os.pipe()
-        self.log, self.log_end = os.pipe()
-
-    def close_ends(self) -> None:
-        os.close(self.out_end)
-        os.close(self.log_end)
-
-    def close(self) -> None:
-        self.close_ends()
-        os.close(self.out)
-        os.close(self.log)
+        return link  # it died already: what it said is in the log, and the supervisor finds it lost
+    return link
 
 
 def _wanted() -> bool:
@@ -169,19 +142,21 @@ def _wanted() -> bool:
 
 def _warm(call: Call, folder: str) -> Link | None:
     """Give a call to the plugin's keeper; None if it has not got all of it, so never begins it."""
-    connection = None
+    link = connection = None
     try:
         connection = wire.dial(place.socket_of(folder, call.plugin))
         connection.settimeout(READY_SECONDS)
         if connection.recv(1) == wire.READY:
-            link = _give(call, connection, _Pipes())
+            link = Link(connection)
+            link.give(call)
             connection.settimeout(None)
             return link
     except OSError:
-        # It is gone, or hangs.
+        # It is not there, or hangs.
         pass
-    if connection is not None:
-        connection.close()
+    opened = link or connection
+    if opened is not None:
+        opened.close()
     return None
 
 

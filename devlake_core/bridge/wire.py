@@ -11,7 +11,8 @@ ended}``, or ``{"refused": why}`` if there can be no process. ``{"cancel": secon
 the connection asks to stop the worker, and to kill it after those seconds. To the service and to
 keepers in it can also be said ``{"do": "status"}`` (answered in one line), to the service
 ``{"do": "stop"}`` (end), ``{"do": "retire"}`` (finish, then end) and
-``{"do": "load", "plugin": name}``.
+``{"do": "load", "plugin": name}``; a keeper says to it once
+``{"do": "loaded", "pid": number, "problem": "" or why the plugin's calls must run cold}``.
 """
 
 from __future__ import annotations
