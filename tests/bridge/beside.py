@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devlake_core.bridge import wire
+from tests.bridge.server import PATIENCE
 from tests.bridge.shims import CONFIG
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 COLD = {"DEVLAKE_DAEMON": "0"}
 
 
-def until(said: Callable[[], Any], seconds: float = 30) -> Any:
+def until(said: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Wait until something is true, and return it."""
     end = time.monotonic() + seconds
     while not (found := said()):
@@ -88,7 +89,12 @@ class Running:
             self._chunks.append(chunk)
         os.close(reader)
 
-    def end(self, seconds: float = 60) -> tuple[int, str, str, str]:
+    @property
+    def output(self) -> str:
+        """What has come on descriptor 3."""
+        return b"".join(self._chunks).decode()
+
+    def end(self, seconds: float = PATIENCE) -> tuple[int, str, str, str]:
         """Wait for its end, and return status, descriptor 3, stdout, stderr."""
         status = self.process.wait(seconds)
         self._thread.join(seconds)
@@ -97,7 +103,7 @@ class Running:
             file.seek(0)
             texts.append(file.read().decode())
             file.close()
-        return status, b"".join(self._chunks).decode(), texts[0], texts[1]
+        return status, self.output, texts[0], texts[1]
 
 
 def is_root() -> bool:

@@ -208,7 +208,7 @@ class GoHost:
         killed = self.process.returncode is not None
         with suppress(BrokenPipeError):  # it is dead then, and its exit status says so
             self.process.stdin.close()
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=60)
         self._reader.join()
         self.process.stdout.close()
         said = self.said()

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
+
 from devlake_core.bridge import wire
 from tests.bridge.gohost import Call
 
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
     from tests.bridge.shims import Shims
 
 T = TypeVar("T")
+
+PATIENCE = 60.0
+"""How many seconds what is quick may take on a machine that does other things as well."""
+
+in_time = pytest.mark.parametrize(
+    "slack",
+    [pytest.param(0.0, id="in time", marks=pytest.mark.slow), pytest.param(25.0, id="at last")],
+)
+"""The bars that are promised hold on an idle machine; elsewhere there are so many seconds more."""
 
 TOKEN = "CANARY-3f1c9"
 THINGS = 250
@@ -92,7 +103,7 @@ class Server:
         return calls
 
 
-def written(path: Path, seconds: float = 30) -> int:
+def written(path: Path, seconds: float = PATIENCE) -> int:
     """Wait until a process has signed in a file, and return its number."""
     end = time.monotonic() + seconds
     while not path.exists():
@@ -110,7 +121,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def gone_after(pid: int, seconds: float) -> float:
+def gone_after(pid: int, seconds: float = PATIENCE) -> float:
     """Wait until a process is gone, and return how many seconds that took."""
     begun = time.monotonic()
     while runs(pid):

@@ -45,7 +45,7 @@ class Shims:
         plugin: str,
         *words: Any,
         env: dict[str, str] | None = None,
-        timeout: float = 60,
+        timeout: float = 100,
         prefix: Sequence[str] = (),
     ) -> tuple[int, str, str, str]:
         """Call a shim as the server does, and return status, descriptor 3, stdout, stderr."""

@@ -100,7 +100,7 @@ def test_a_keeper_that_retires_serves_whom_it_has_greeted(own_shims):
         until(lambda: not keeper_file(own_shims).exists())
         end, text = direct.call_on(talk, connection())
     assert end["exit"] == 0, text
-    gone_after(keeper, 10)
+    gone_after(keeper)
 
 
 def test_a_keeper_that_retires_is_succeeded_at_once(own_shims):
@@ -116,8 +116,8 @@ def test_a_keeper_that_retires_is_succeeded_at_once(own_shims):
     assert call.process.poll() is None
     call.process.terminate()
     assert call.end()[0] == 143
-    gone_after(worker, 10)
-    gone_after(first, 10)
+    gone_after(worker)
+    gone_after(first)
     assert state_of(own_shims, "unruly")["pid"] == second["pid"]
 
 

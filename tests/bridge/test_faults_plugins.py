@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from tests.bridge.beside import COLD, Running, after_loading, is_root, state_of, told
+from tests.bridge.beside import COLD, Running, after_loading, is_root, state_of, told, until
 from tests.bridge.installed import Site, code
-from tests.bridge.server import connection, gone_after, task, written
+from tests.bridge.server import connection, gone_after, in_time, task, written
 from tests.bridge.shims import CONFIG, synced
 
 BROKEN = {
     "imports": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
     "syntax": ("def broken(:", "SyntaxError"),
-    "hangs": ("import time\ntime.sleep(60)", "did not end within 3 s"),
+    "hangs": ("import time\ntime.sleep(60)", "did not end within 6 s"),
     "leaves": ("import sys\nsys.exit(3)", "sys.exit(3)"),
     "raises": ("raise ValueError('not today')", "not today"),
     "newer": ("from typing import NotThereYet", "cannot import name 'NotThereYet'"),
@@ -42,7 +42,7 @@ def broken(tmp_path_factory):
         site.install(name, code(name, groups=groups))
     site.install("hostile", summary=HOSTILE)
     with synced(**site.env) as shims:
-        shims.env["DEVLAKE_IMPORT_SECONDS"] = "3"
+        shims.env["DEVLAKE_IMPORT_SECONDS"] = "6"
         for name, (top, _) in BROKEN.items():
             site.install(name, code(name, top=top))
         shims.warm("alpha")
@@ -85,11 +85,10 @@ def test_g1_a_plugin_that_broke_hurts_no_other(broken, env):
 def test_g2_what_a_plugin_gives_wrong_is_said_to_be_its(broken, env, name):
     if not env:
         assert after_loading(broken, name)["state"] == "ready"
-    limits = {**env, "DEVLAKE_CALL_SECONDS": "4", "DEVLAKE_GRACE_SECONDS": "1"}
-    begun = time.monotonic()
+    seconds = "4" if name == "endless" else "60"
+    limits = {**env, "DEVLAKE_CALL_SECONDS": seconds, "DEVLAKE_GRACE_SECONDS": "1"}
     words = (name, "remote-scopes", CONFIG, {"name": "x"}, "")
     status, _, _, errors = broken.shim(*words, env=limits)
-    assert time.monotonic() - begun < 10
     assert status == (124 if name == "endless" else 1), errors
     assert name in errors
     assert UNRULY_GROUPS[name][1] in errors
@@ -156,21 +155,22 @@ def test_g5_what_a_plugin_changes_is_gone_with_its_call(lasting_shims, env):
     assert told(log)["cwd"] == str(lasting_shims.folder / "unruly")
 
 
-def test_g5_a_vandal_is_cancelled_all_the_same(lasting_shims, env, tmp_path):
+@in_time
+def test_g5_a_vandal_is_cancelled_all_the_same(lasting_shims, env, tmp_path, slack):
     if not env:
         lasting_shims.warm("unruly")
     context = task(tmp_path / "lake.db", f"deaf 60 {tmp_path / 'sign'}")
     how = {**env, "DEVLAKE_GRACE_SECONDS": "1"}
     call = Running(lasting_shims, "unruly", "collect", CONFIG, context, '"things"', env=how)
     worker = written(tmp_path / "sign")
-    time.sleep(1.2)
+    until(lambda: call.output)
     begun = time.monotonic()
     call.process.terminate()
     status, output, *_ = call.end()
-    assert time.monotonic() - begun < 2.2
+    assert time.monotonic() - begun < 2.2 + slack
     assert status == 143
     assert output.startswith("{}\n"), "no heartbeat"
-    gone_after(worker, 1)
+    gone_after(worker, 1 + slack)
 
 
 def test_g5_what_is_written_in_the_workers_place_ends_the_call(lasting_shims, env):

@@ -1,11 +1,11 @@
 """Secrets on their way through the bridge: who has them, and who must not."""
 
 import sqlite3
-import time
+from pathlib import Path
 
 import pytest
 
-from tests.bridge.beside import COLD, Running, is_root, services, state_of, told
+from tests.bridge.beside import COLD, Running, is_root, services, state_of, told, until
 from tests.bridge.installed import Site, code
 from tests.bridge.server import connection
 from tests.bridge.shims import CONFIG, synced
@@ -121,9 +121,8 @@ def test_x5_the_arguments_are_not_to_be_seen(lasting_shims, mode):
         lasting_shims, "unruly", "test-connection", CONFIG, connection("slow 2"), env=env
     )
     try:
-        time.sleep(1)
-        with open(f"/proc/{call.pid}/cmdline", "rb") as file:
-            assert b"CANARY" not in file.read()
+        until(lambda: b"CANARY" not in Path(f"/proc/{call.pid}/cmdline").read_bytes())
+        assert call.process.poll() is None
     finally:
         assert call.end()[0] == 0
 

@@ -105,7 +105,7 @@ def test_a_cancel_is_noticed_at_a_message_only_and_once(go_host, shim):
     call = Call(shims, "fake", "collect", [{}, "x"])
     first = go_host.begin(call, host="a", cancel_ms=200).one()
     assert "cancelled" in first.error
-    assert 250 < first.after_cancel_ms[0] < 2000
+    assert 250 < first.after_cancel_ms[0] < 20_000
     second = go_host.begin(call, host="a", cancel_ms=200).one()
     assert second.ok
     assert second.lines == [{"increment": 1}, {}, {"increment": 1}]
@@ -179,7 +179,7 @@ def test_a_request_can_be_cancelled_and_its_environment_changed(go_host, shim, m
     request.cancel()
     outcome = request.one()
     assert (outcome.category, outcome.signal) == ("cancelled", 15)
-    assert outcome.after_cancel_ms[0] < 2000
+    assert outcome.after_cancel_ms[0] < 20_000
 
 
 def test_killing_the_host_is_no_failure_of_it(go_binary, shim):

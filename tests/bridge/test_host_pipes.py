@@ -16,7 +16,7 @@ from tests.bridge.shims import CONFIG, UNRULY
 
 SIZES = [5_000, 70_000, 6_000_000]
 LONGEST_LOG = 16 << 10
-PATIENCE = {"DEVLAKE_HOST_SECONDS": "1"}
+PATIENCE = {"DEVLAKE_HOST_SECONDS": "3"}
 
 
 def test_h3_a_long_line_of_the_log_is_cut(server):
@@ -46,7 +46,7 @@ def test_h3_a_long_scope_arrives_whole(server):
 
 
 def test_h3_a_scope_that_the_server_cannot_read_is_an_error(server):
-    outcome = server.call("remote-scopes", connection(), str(SIZES[-1]), timeout_ms=30_000)
+    outcome = server.call("remote-scopes", connection(), str(SIZES[-1]), timeout_ms=100_000)
     assert not outcome.hung
     assert outcome.status not in {0, 70}
     assert "DevLake's server reads 4,194,304 at once" in outcome.stderr
@@ -75,7 +75,7 @@ def test_h4_results_that_nobody_reads_end_a_call(server):
     outcome = server.call("remote-scopes", connection(), "200000", stop={3: 0}, env=PATIENCE)
     assert (outcome.status, outcome.category) == (74, "host")
     assert "does not read" in outcome.stderr
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
 
 
 def test_h4_progress_that_nobody_reads_keeps_what_is_committed(server, tmp_path):
@@ -98,7 +98,7 @@ def test_h4_a_log_that_nobody_reads_costs_lines_only(server, descriptor):
 
 def test_h4_errors_that_nobody_reads_do_not_hold_a_failed_call(server):
     outcome = server.call(
-        "test-connection", connection("logs 150"), stop={2: 0}, env=PATIENCE, timeout_ms=30_000
+        "test-connection", connection("logs 150"), stop={2: 0}, env=PATIENCE, timeout_ms=100_000
     )
     assert (outcome.hung, outcome.status) == (False, 1)
 
@@ -112,7 +112,7 @@ def test_h5_a_host_that_closes_its_results_ends_the_call(server, tmp_path):
     # A cold call may have been stopped before it came to the plugin.
     assert server.mode == "cold" or note.exists()
     if note.exists():
-        gone_after(written(note), 5)
+        gone_after(written(note))
 
 
 def test_h5_a_host_that_never_listened_ends_the_call(server):

@@ -5,7 +5,7 @@ import math
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devlake_core.bridge.pipes import HostPipes
@@ -46,6 +46,7 @@ numbers = st.one_of(st.integers(), st.floats(), st.none(), st.booleans())
 steps = st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=50)
 
 
+@settings(deadline=None)
 @given(steps)
 def test_h10_the_server_reads_all_of_it(many):
     lines = shown(*(told(*step) for step in many))
@@ -57,6 +58,7 @@ def test_h10_the_server_reads_all_of_it(many):
             assert 0 <= number <= LARGEST
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=200))
 def test_h10_merged_steps_add_up(increments):
     lines = shown(*(told(number, 0, 0) for number in increments))

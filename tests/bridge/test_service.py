@@ -34,7 +34,7 @@ from tests.bridge.beside import (
     worker_of,
 )
 from tests.bridge.installed import Site, code
-from tests.bridge.server import connection, gone_after, runs, task
+from tests.bridge.server import connection, gone_after, in_time, runs, task
 from tests.bridge.shims import CONFIG, UNRULY, synced
 
 NOBODY = 65534
@@ -102,7 +102,7 @@ def test_d1_a_killed_keeper_fails_its_call_and_no_other(warm_shims):
     status, _, _, errors = call.end()
     assert status == 70
     assert "unruly test-connection: the process that ran it was ended" in errors
-    gone_after(worker, 1)
+    gone_after(worker)
     assert good(warm_shims)
     warm_shims.warm("unruly")
 
@@ -205,7 +205,7 @@ def test_d4_each_call_is_wholly_of_one_version(site, calls, times):
         assert said[-1] == f"{newest} {newest}"
         if calls > 100:
             # A service that is out of date notices it within ten seconds.
-            until(lambda: len(services(shims)) <= 1, 20)
+            until(lambda: len(services(shims)) <= 1)
 
 
 NONSENSE = {
@@ -245,14 +245,15 @@ def test_d5_descriptors_in_plenty_are_not_kept(warm_shims):
     pid = ask(path, {"do": "status"})["pid"]
     with socket.socket(socket.AF_UNIX) as talk, open(os.devnull) as nowhere:
         talk.connect(str(path))
-        sent = 0
-        try:
-            for _ in range(100):
+
+        def hung_up():
+            try:
                 socket.send_fds(talk, [b"{"], [nowhere.fileno()] * 2)
-                sent += 1
-                time.sleep(0.002)
-        except OSError:
-            assert sent < 20
+            except OSError:
+                return True
+            return False
+
+        until(hung_up)
         assert ask(path, {"do": "status"})["pid"] == pid
     if is_root():
         assert len(os.listdir(f"/proc/{pid}/fd")) < 20
@@ -472,8 +473,8 @@ def test_d9_what_a_plugin_started_at_import_ends_with_its_keeper(site, tmp_path,
             os.kill(said["pid"], signal.SIGKILL if how == "killed" else signal.SIGTERM)
             # It does not hold up the service.
             until(lambda: not state_of(shims, "leaver"))
-        gone_after(said["pid"], 30)
-        gone_after(child, 30)
+        gone_after(said["pid"])
+        gone_after(child)
 
 
 def test_d10_ending_when_idle_races_with_no_call(fresh):
@@ -501,7 +502,7 @@ def test_d11_retire_lets_calls_end(fresh):
     assert call.process.poll() is None
     status, output, _, _ = call.end()
     assert (status, json.loads(output)["success"]) == (0, True)
-    gone_after(service, 3)
+    gone_after(service)
     assert list(shims.run.glob("*/*.socket")) == list(shims.run.glob("*/*.plugin")) == []
 
 
@@ -517,10 +518,11 @@ def test_d11_a_service_that_retires_says_so_and_can_be_stopped(fresh):
     assert good(shims)
     shims.devlake("serve", "stop")
     assert call.end()[0] == 143
-    gone_after(service, 3)
+    gone_after(service)
 
 
-def test_d11_stop_cancels_calls(fresh, tmp_path):
+@in_time
+def test_d11_stop_cancels_calls(fresh, tmp_path, slack):
     shims = fresh()
     shims.warm("unruly")
     context = task(tmp_path / "lake.db", "slow 60")
@@ -531,20 +533,20 @@ def test_d11_stop_cancels_calls(fresh, tmp_path):
     shims.devlake("serve", "stop")
     status, _, _, errors = call.end()
     assert status == 143, errors
-    assert time.monotonic() - begun < 6
-    gone_after(service, 3)
+    assert time.monotonic() - begun < 6 + slack
+    gone_after(service)
     assert not runs(worker)
 
 
 def test_d12_a_cleaned_up_run_folder_fails_no_call(fresh):
-    shims = fresh(DEVLAKE_IDLE_SECONDS="2")
+    shims = fresh(DEVLAKE_IDLE_SECONDS="5")
     shims.warm("unruly")
     (service,) = services(shims)
     shutil.rmtree(shims.run)
     assert good(shims)
     shims.warm("unruly")
     assert good(shims)
-    gone_after(service, 12)
+    gone_after(service)
 
 
 def test_d12_a_run_folder_that_cannot_be_made_fails_no_call(unruly_shims):
@@ -567,7 +569,8 @@ def test_d12_a_full_disk_fails_no_call(tmp_path, unruly_shims):
         subprocess.run(["umount", "-l", run], check=True)
 
 
-def test_status_is_told_at_once_under_load(warm_shims):
+@in_time
+def test_status_is_told_at_once_under_load(warm_shims, slack):
     path = socket_of(warm_shims)
     direct = Direct(socket_of(warm_shims, "unruly"), "unruly", {"PATH": os.defpath})
     stop = threading.Event()
@@ -587,17 +590,18 @@ def test_status_is_told_at_once_under_load(warm_shims):
         stop.set()
         for call in calls:
             call.result()
-    assert sorted(times)[len(times) // 2] < 0.1, times
+    assert sorted(times)[len(times) // 2] < 0.1 + slack, times
 
 
-def test_a_stopped_keeper_delays_nobody(warm_shims):
+@in_time
+def test_a_stopped_keeper_delays_nobody(warm_shims, slack):
     keeper = state_of(warm_shims, "unruly")["pid"]
     os.kill(keeper, signal.SIGSTOP)
     try:
         assert good(warm_shims)
         begun = time.monotonic()
         assert ask(socket_of(warm_shims), {"do": "status"})["plugins"]
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 1 + slack
     finally:
         os.kill(keeper, signal.SIGCONT)
 

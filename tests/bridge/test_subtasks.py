@@ -280,7 +280,7 @@ def test_another_run_of_the_scope_is_waited_for_with_signs_of_life(prepared, mon
         began = time.monotonic()
         with pytest.raises(ScopeBusy):
             call(Recorded(), "collect", task(prepared, options={"wait": 0.5}), STREAM)
-        assert 0.4 <= time.monotonic() - began < 10
+        assert 0.4 <= time.monotonic() - began < 60
         threading.Timer(0.5, done.set).start()
         out = call(Recorded(), "collect", task(prepared), STREAM)
     finally:
