@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,8 +101,14 @@ class Shims:
         """End the services."""
         self.devlake("serve", "stop", check=False)
         end = time.monotonic() + 30
-        while list(self.run.glob("*/*.socket")) and time.monotonic() < end:
+        while any(map(_is_heard, self.run.glob("*/*.socket"))) and time.monotonic() < end:
             time.sleep(0.05)
+
+
+def _is_heard(path: Path) -> bool:
+    """Say whether somebody listens at a socket; who was killed left it behind."""
+    with socket.socket(socket.AF_UNIX) as talk:
+        return talk.connect_ex(str(path)) == 0
 
 
 def make(place: Path, run: Path, legacy: list[Path], **env: str) -> Shims:
